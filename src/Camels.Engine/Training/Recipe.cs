@@ -1,0 +1,225 @@
+using Camels.Engine.Data;
+using Camels.Engine.Parameters;
+
+namespace Camels.Engine.Training;
+
+/// <summary>A whole run: what is trained on what, how, and where it goes. Immutable; the properties' initial values are the defaults.</summary>
+public sealed record Recipe
+{
+    /// <summary>The model to start from.</summary>
+    public required ModelRecipe Model { get; init; }
+
+    /// <summary>Where the conversations come from and how they become rows of tokens.</summary>
+    public required DataRecipe Data { get; init; }
+
+    /// <summary>Length, optimizer and loss.</summary>
+    public TrainingRecipe Training { get; init; } = new();
+
+    /// <summary>What weights and activations are computed in.</summary>
+    public Precision Precision { get; init; } = Precision.Bf16;
+
+    /// <summary>How a step's rows are divided and summed.</summary>
+    public ShardingRecipe Sharding { get; init; } = new();
+
+    /// <summary>When training state is saved and how much of it is kept.</summary>
+    public CheckpointRecipe Checkpoint { get; init; } = new();
+
+    /// <summary>The run folder.</summary>
+    public required string Output { get; init; }
+}
+
+/// <summary>Either a Hugging Face folder (<see cref="Path"/>), or a family and size initialised at random.</summary>
+public sealed record ModelRecipe
+{
+    /// <summary>A Hugging Face folder, or null where <see cref="Family"/> is given.</summary>
+    public string? Path { get; init; }
+
+    /// <summary>A family of the model catalog, initialised at random.</summary>
+    public string? Family { get; init; }
+
+    /// <summary>A size of <see cref="Family"/>.</summary>
+    public string? Size { get; init; }
+
+    /// <summary>The folder of the tokenizer files; null means that of <see cref="Path"/>.</summary>
+    public string? Tokenizer { get; init; }
+}
+
+/// <summary>The data half of a recipe.</summary>
+public sealed record DataRecipe
+{
+    /// <summary>At least one source; their conversations are concatenated in this order before shuffling.</summary>
+    public required IReadOnlyList<SourceRecipe> Sources { get; init; }
+
+    /// <summary>The name of the chat template.</summary>
+    public string Template { get; init; } = "tulu";
+
+    /// <summary>Tokens of a row; null means the smaller of 2048 and the model's context.</summary>
+    public int? SequenceLength { get; init; }
+
+    /// <summary>True: several documents share a row, each attending only to itself. False: one document a row.</summary>
+    public bool Packing { get; init; } = true;
+
+    /// <summary>What happens to a conversation longer than a row.</summary>
+    public OverLength OverLength { get; init; } = OverLength.Split;
+
+    /// <summary>What is held out and how often it is measured.</summary>
+    public ValidationRecipe Validation { get; init; } = new();
+
+    /// <summary>Whose known defects are reproduced.</summary>
+    public Compatibility Compatibility { get; init; } = Compatibility.None;
+
+    /// <summary>True: over-long and duplicate records are errors too.</summary>
+    public bool Strict { get; init; }
+}
+
+/// <summary>One dataset: a name of the dataset catalog, a file or folder, and how many of its records are taken.</summary>
+/// <param name="Dataset">A name of the dataset catalog.</param>
+/// <param name="Path">A file or a folder.</param>
+/// <param name="Examples">How many conversations are taken; null means all.</param>
+public sealed record SourceRecipe(string Dataset, string Path, int? Examples = null)
+{
+    /// <summary>Reads the short form <c>dataset=path</c> or <c>dataset=path:examples</c> of the command line.</summary>
+    public static SourceRecipe FromSpec(string spec)
+    {
+        int equals = spec.IndexOf('=');
+        string path = spec[(equals + 1)..];
+        if (equals < 1 || path.Length == 0)
+        {
+            throw CamelsException.Usage(
+                $"--data {spec} is not a source; write DATASET=PATH or DATASET=PATH:EXAMPLES, for example alpaca=alpaca_data.json:1000");
+        }
+
+        int colon = path.LastIndexOf(':');
+        if (colon > 0 && int.TryParse(path.AsSpan(colon + 1), out int examples) && examples > 0)
+        {
+            return new SourceRecipe(spec[..equals], path[..colon], examples);
+        }
+
+        return new SourceRecipe(spec[..equals], path);
+    }
+}
+
+/// <summary>What is held out of training. Either a fraction of the sources or sources of its own; nothing by default.</summary>
+public sealed record ValidationRecipe
+{
+    /// <summary>Share of the conversations held out, in [0, 1).</summary>
+    public double Fraction { get; init; }
+
+    /// <summary>Sources that are only measured on.</summary>
+    public IReadOnlyList<SourceRecipe> Sources { get; init; } = [];
+
+    /// <summary>Optimizer steps between two measurements; the last step is always measured.</summary>
+    public int EverySteps { get; init; } = 100;
+}
+
+/// <summary>Length, optimizer and loss of a run.</summary>
+public sealed record TrainingRecipe
+{
+    /// <summary>Times the data is seen; ignored where <see cref="Steps"/> is set.</summary>
+    public int Epochs { get; init; } = 2;
+
+    /// <summary>Optimizer steps, or null where <see cref="Epochs"/> decides.</summary>
+    public int? Steps { get; init; }
+
+    /// <summary>Rows of an optimizer step over all ranks.</summary>
+    public int BatchSize { get; init; } = 128;
+
+    /// <summary>The schedule's peak.</summary>
+    public double LearningRate { get; init; } = 2e-5;
+
+    /// <summary>The learning rate's course after warming up.</summary>
+    public ScheduleKind Schedule { get; init; } = ScheduleKind.Linear;
+
+    /// <summary>Share of the steps that warm up; ignored where <see cref="WarmupSteps"/> is set.</summary>
+    public double WarmupRatio { get; init; } = 0.03;
+
+    /// <summary>Steps that warm up, or null where <see cref="WarmupRatio"/> decides.</summary>
+    public int? WarmupSteps { get; init; }
+
+    /// <summary>What a linear or cosine schedule falls to at the end, as a share of <see cref="LearningRate"/>.</summary>
+    public double MinLearningRateRatio { get; init; }
+
+    /// <summary>AdamW's decoupled weight decay.</summary>
+    public double WeightDecay { get; init; }
+
+    /// <summary>Which parameters decay.</summary>
+    public WeightDecayOn WeightDecayOn { get; init; } = WeightDecayOn.Matrices;
+
+    /// <summary>The gradient's largest norm; 0 turns clipping off.</summary>
+    public double ClipNorm { get; init; } = 1.0;
+
+    /// <summary>AdamW's constants.</summary>
+    public AdamRecipe Adam { get; init; } = new();
+
+    /// <summary>Seed of everything random in the run.</summary>
+    public long Seed { get; init; } = 42;
+
+    /// <summary>What the loss is a mean of.</summary>
+    public LossReduction LossReduction { get; init; } = LossReduction.Tokens;
+}
+
+/// <summary>AdamW's constants.</summary>
+public sealed record AdamRecipe
+{
+    /// <summary>Decay of the first moment.</summary>
+    public double Beta1 { get; init; } = 0.9;
+
+    /// <summary>Decay of the second moment.</summary>
+    public double Beta2 { get; init; } = 0.999;
+
+    /// <summary>Added to the root of the second moment.</summary>
+    public double Epsilon { get; init; } = 1e-8;
+}
+
+/// <summary>How a step's rows are divided and in which tree their gradients are summed.</summary>
+public sealed record ShardingRecipe
+{
+    /// <summary>Lanes of a micro-step, a power of two. Another number gives other bits.</summary>
+    public int Lanes { get; init; } = 8;
+
+    /// <summary>Lanes computed at once, a power of two; 0 means all of the rank's. Costs memory, changes no bit.</summary>
+    public int LanesPerCall { get; init; }
+}
+
+/// <summary>When training state is saved and how much of it is kept.</summary>
+public sealed record CheckpointRecipe
+{
+    /// <summary>Optimizer steps between two checkpoints; 0 saves only at the end.</summary>
+    public int EverySteps { get; init; } = 500;
+
+    /// <summary>How many checkpoints stay.</summary>
+    public int Keep { get; init; } = 2;
+}
+
+/// <summary>The learning rate's course after warming up.</summary>
+public enum ScheduleKind
+{
+    /// <summary>Falls in a straight line.</summary>
+    Linear,
+
+    /// <summary>Falls along half a cosine.</summary>
+    Cosine,
+
+    /// <summary>Stays.</summary>
+    Constant,
+}
+
+/// <summary>Which parameters weight decay applies to.</summary>
+public enum WeightDecayOn
+{
+    /// <summary>Matrices and embeddings; no biases and no norms.</summary>
+    Matrices,
+
+    /// <summary>Everything.</summary>
+    All,
+}
+
+/// <summary>What the loss of an optimizer step is a mean of.</summary>
+public enum LossReduction
+{
+    /// <summary>All trained tokens of the step.</summary>
+    Tokens,
+
+    /// <summary>The examples' own means.</summary>
+    ExampleMean,
+}

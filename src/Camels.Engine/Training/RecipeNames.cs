@@ -1,0 +1,37 @@
+using Camels.Engine.Data;
+using Camels.Engine.Parameters;
+
+namespace Camels.Engine.Training;
+
+/// <summary>How a recipe spells the values of its enumerations; the reader and the writer share it.</summary>
+internal static class RecipeNames
+{
+    public static IReadOnlyDictionary<string, Precision> Precisions { get; } =
+        new Dictionary<string, Precision> { ["bf16"] = Precision.Bf16, ["fp32"] = Precision.Fp32 };
+
+    public static IReadOnlyDictionary<string, OverLength> OverLengths { get; } = new Dictionary<string, OverLength>
+    {
+        ["split"] = OverLength.Split,
+        ["truncate"] = OverLength.Truncate,
+        ["drop"] = OverLength.Drop,
+    };
+
+    public static IReadOnlyDictionary<string, Compatibility> Compatibilities { get; } =
+        new Dictionary<string, Compatibility> { ["none"] = Compatibility.None, ["open_instruct_2023"] = Compatibility.OpenInstruct2023 };
+
+    public static IReadOnlyDictionary<string, ScheduleKind> Schedules { get; } = new Dictionary<string, ScheduleKind>
+    {
+        ["linear"] = ScheduleKind.Linear,
+        ["cosine"] = ScheduleKind.Cosine,
+        ["constant"] = ScheduleKind.Constant,
+    };
+
+    public static IReadOnlyDictionary<string, WeightDecayOn> WeightDecays { get; } =
+        new Dictionary<string, WeightDecayOn> { ["matrices"] = WeightDecayOn.Matrices, ["all"] = WeightDecayOn.All };
+
+    public static IReadOnlyDictionary<string, LossReduction> LossReductions { get; } =
+        new Dictionary<string, LossReduction> { ["tokens"] = LossReduction.Tokens, ["example_mean"] = LossReduction.ExampleMean };
+
+    public static string Of<TValue>(IReadOnlyDictionary<string, TValue> names, TValue value)
+        where TValue : struct => names.First(pair => pair.Value.Equals(value)).Key;
+}

@@ -1,0 +1,225 @@
+using System.Numerics;
+using System.Text;
+
+namespace Camels.Engine.Training;
+
+/// <summary>
+/// YAML to a <see cref="Recipe"/>. Whatever is wrong (unknown key, wrong type, impossible combination) throws a
+/// <see cref="CamelsException"/> with exit code 2 that names the key, the value, the place and what would be accepted.
+/// </summary>
+public static class RecipeReader
+{
+    /// <summary>Reads a recipe file and applies the command line's values on top.</summary>
+    public static Recipe Read(string path, IReadOnlyList<RecipeOverride> overrides)
+    {
+        try
+        {
+            return Parse(File.ReadAllText(path, new UTF8Encoding(false, throwOnInvalidBytes: true)), path, overrides);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException or DecoderFallbackException)
+        {
+            throw new CamelsException(ExitCode.Usage, $"cannot read the recipe {path}: {error.Message}", error);
+        }
+    }
+
+    /// <summary>Reads a recipe's text; <paramref name="name"/> is what messages call it. Empty text leaves everything to the overrides.</summary>
+    public static Recipe Parse(string text, string name, IReadOnlyList<RecipeOverride> overrides)
+    {
+        RecipeMapping root = RecipeYaml.ParseFile(text, name);
+        foreach (RecipeOverride change in overrides)
+        {
+            change.Apply(root);
+        }
+
+        return ReadRecipe(new RecipeSection(root, path: ""));
+    }
+
+    private static Recipe ReadRecipe(RecipeSection root)
+    {
+        Recipe recipe = new()
+        {
+            Model = ReadModel(root, root.Section("model")),
+            Data = ReadData(root.Section("data")),
+            Training = ReadTraining(root.Section("training")),
+            Precision = root.Choice("precision", Parameters.Precision.Bf16, RecipeNames.Precisions, "fp16"),
+            Sharding = ReadSharding(root.Section("sharding")),
+            Checkpoint = ReadCheckpoint(root.Section("checkpoint")),
+            Output = root.RequiredText("output", "runs/alpaca-7b"),
+        };
+        _ = root.Choice("recompute", 0, new Dictionary<string, int> { ["none"] = 0 }, "block");
+        if (root.Has("adapter"))
+        {
+            throw root.NotAvailable("adapter", "adapter", "no adapter key (every weight is trained)");
+        }
+
+        root.Finish();
+        return recipe;
+    }
+
+    private static ModelRecipe ReadModel(RecipeSection root, RecipeSection section)
+    {
+        ModelRecipe model = new()
+        {
+            Path = section.Text("path"),
+            Family = section.Text("family"),
+            Size = section.Text("size"),
+            Tokenizer = section.Text("tokenizer"),
+        };
+        string? initialize = section.Text("initialize");
+        section.Finish();
+        bool isNew = model.Family is not null || model.Size is not null || initialize is not null;
+        if (model.Path is null && !isNew)
+        {
+            throw root.Missing("model", "{path: models/llama-7b}");
+        }
+
+        if (model.Path is not null && isNew)
+        {
+            throw CamelsException.Usage($"{section.Place("path")}: model has a path and family, size or initialize; "
+                + "give a path (its weights), or family, size and initialize: random");
+        }
+
+        if (isNew && (model.Family is null || model.Size is null || initialize != "random" || model.Tokenizer is null))
+        {
+            throw CamelsException.Usage($"{section.Place()}: a model without a path needs family, size, initialize: random and tokenizer, "
+                + "for example {family: llama, size: 15m, initialize: random, tokenizer: models/llama-7b}");
+        }
+
+        return model;
+    }
+
+    private static DataRecipe ReadData(RecipeSection section)
+    {
+        DataRecipe defaults = new() { Sources = [] };
+        DataRecipe data = new()
+        {
+            Sources = ReadSources(section, "sources"),
+            Template = section.Text("template") ?? defaults.Template,
+            SequenceLength = (int?)section.Integer("sequence_length", least: 2),
+            Packing = section.Boolean("packing", defaults.Packing),
+            OverLength = section.Choice("over_length", defaults.OverLength, RecipeNames.OverLengths),
+            Validation = ReadValidation(section.Section("validation")),
+            Compatibility = section.Choice("compatibility", defaults.Compatibility, RecipeNames.Compatibilities),
+            Strict = section.Boolean("strict", defaults.Strict),
+        };
+        section.Finish();
+        return data.Sources.Count > 0
+            ? data
+            : throw section.Missing("sources", "[{dataset: messages, path: data/mine.jsonl}]");
+    }
+
+    private static SourceRecipe[] ReadSources(RecipeSection section, string key) =>
+        [.. (section.Sections(key) ?? []).Select(ReadSource)];
+
+    private static SourceRecipe ReadSource(RecipeSection section)
+    {
+        SourceRecipe source = new(
+            section.RequiredText("dataset", "messages"),
+            section.RequiredText("path", "data/mine.jsonl"),
+            (int?)section.Integer("examples", least: 1));
+        section.Finish();
+        return source;
+    }
+
+    private static ValidationRecipe ReadValidation(RecipeSection section)
+    {
+        ValidationRecipe defaults = new();
+        ValidationRecipe validation = new()
+        {
+            Fraction = section.Number("fraction", defaults.Fraction, least: 0, below: 1),
+            Sources = ReadSources(section, "sources"),
+            EverySteps = section.IntegerOr(defaults.EverySteps, "every_steps", least: 1),
+        };
+        section.Finish();
+        return validation.Fraction > 0 && validation.Sources.Count > 0
+            ? throw CamelsException.Usage($"{section.Place("fraction")}: data.validation has a fraction and sources; give one of them")
+            : validation;
+    }
+
+    private static TrainingRecipe ReadTraining(RecipeSection section)
+    {
+        TrainingRecipe defaults = new();
+        TrainingRecipe training = new()
+        {
+            Epochs = section.IntegerOr(defaults.Epochs, "epochs", least: 1),
+            Steps = (int?)section.Integer("steps", least: 1),
+            BatchSize = section.IntegerOr(defaults.BatchSize, "batch_size", least: 1),
+            LearningRate = section.Number("learning_rate", defaults.LearningRate, least: 0),
+            Schedule = section.Choice("schedule", defaults.Schedule, RecipeNames.Schedules),
+            WarmupRatio = section.Number("warmup_ratio", defaults.WarmupRatio, least: 0, below: 1),
+            WarmupSteps = (int?)section.Integer("warmup_steps", least: 0),
+            MinLearningRateRatio = section.Number("min_learning_rate_ratio", defaults.MinLearningRateRatio, least: 0, below: 1),
+            WeightDecay = section.Number("weight_decay", defaults.WeightDecay, least: 0),
+            WeightDecayOn = section.Choice("weight_decay_on", defaults.WeightDecayOn, RecipeNames.WeightDecays),
+            ClipNorm = section.Number("clip_norm", defaults.ClipNorm, least: 0),
+            Adam = ReadAdam(section.Section("adam")),
+            Seed = section.Integer("seed", least: 0, most: long.MaxValue) ?? defaults.Seed,
+            LossReduction = section.Choice("loss_reduction", defaults.LossReduction, RecipeNames.LossReductions),
+        };
+        section.Finish();
+        RefuseBoth(section, "epochs", "steps");
+        RefuseBoth(section, "warmup_ratio", "warmup_steps");
+        return training.WarmupSteps > training.Steps
+            ? throw CamelsException.Usage(
+                $"{section.Place("warmup_steps")}: training.warmup_steps is {training.WarmupSteps}, more than the {training.Steps} steps of the run")
+            : training;
+    }
+
+    private static AdamRecipe ReadAdam(RecipeSection section)
+    {
+        AdamRecipe defaults = new();
+        AdamRecipe adam = new()
+        {
+            Beta1 = section.Number("beta1", defaults.Beta1, least: 0, below: 1),
+            Beta2 = section.Number("beta2", defaults.Beta2, least: 0, below: 1),
+            Epsilon = section.Number("epsilon", defaults.Epsilon, least: double.Epsilon),
+        };
+        section.Finish();
+        return adam;
+    }
+
+    private static ShardingRecipe ReadSharding(RecipeSection section)
+    {
+        ShardingRecipe defaults = new();
+        _ = section.Choice("stage", 0, new Dictionary<string, int> { ["0"] = 0 }, "1", "2", "3");
+        ShardingRecipe sharding = new()
+        {
+            Lanes = PowerOfTwo(section, "lanes", defaults.Lanes, least: 1, most: 1024),
+            LanesPerCall = PowerOfTwo(section, "lanes_per_call", defaults.LanesPerCall, least: 0, most: 1024),
+        };
+        section.Finish();
+        return sharding.LanesPerCall <= sharding.Lanes
+            ? sharding
+            : throw CamelsException.Usage($"{section.Place("lanes_per_call")}: sharding.lanes_per_call is {sharding.LanesPerCall}, "
+                + $"more than the {sharding.Lanes} lanes; at most {sharding.Lanes}, or 0 for all");
+    }
+
+    private static int PowerOfTwo(RecipeSection section, string key, int fallback, int least, int most)
+    {
+        int value = (int)(section.Integer(key, least, most) ?? fallback);
+        return value == 0 || BitOperations.IsPow2(value)
+            ? value
+            : throw CamelsException.Usage($"{section.Place(key)}: {section.PathOf(key)} is {value}, expected a power of two");
+    }
+
+    private static CheckpointRecipe ReadCheckpoint(RecipeSection section)
+    {
+        CheckpointRecipe defaults = new();
+        CheckpointRecipe checkpoint = new()
+        {
+            EverySteps = section.IntegerOr(defaults.EverySteps, "every_steps", least: 0),
+            Keep = section.IntegerOr(defaults.Keep, "keep", least: 1),
+        };
+        section.Finish();
+        return checkpoint;
+    }
+
+    private static void RefuseBoth(RecipeSection section, string first, string second)
+    {
+        if (section.Has(first) && section.Has(second))
+        {
+            throw CamelsException.Usage(
+                $"{section.Place(second)}: {section.PathOf(first)} and {section.PathOf(second)} are both given; give one of them");
+        }
+    }
+}

@@ -1,0 +1,153 @@
+using System.Globalization;
+using System.Text;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using System.Text.RegularExpressions;
+
+namespace Camels.Engine.Training;
+
+/// <summary>A <see cref="Recipe"/> back to YAML with every default written out, and the differences between two.</summary>
+public static partial class RecipeWriter
+{
+    private static readonly JsonSerializerOptions ReadableText = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
+    /// <summary>YAML that <see cref="RecipeReader"/> reads back as an equal recipe.</summary>
+    public static string ToYaml(Recipe recipe)
+    {
+        StringBuilder yaml = new();
+        string section = "";
+        foreach ((string key, string value) in Entries(recipe))
+        {
+            int dot = key.IndexOf('.');
+            string sectionOfKey = dot < 0 ? "" : key[..dot];
+            if (sectionOfKey.Length > 0 && sectionOfKey != section)
+            {
+                yaml.Append(CultureInfo.InvariantCulture, $"{sectionOfKey}:\n");
+            }
+
+            section = sectionOfKey;
+            string indent = dot < 0 ? "" : "  ";
+            yaml.Append(CultureInfo.InvariantCulture, $"{indent}{key[(dot + 1)..]}: {value}\n");
+        }
+
+        return yaml.ToString();
+    }
+
+    /// <summary>
+    /// Throws (exit code 2) where continuing the run of <paramref name="started"/> with <paramref name="wanted"/> would change anything but
+    /// <c>checkpoint</c> and a larger number of steps or epochs; the message names the keys.
+    /// </summary>
+    public static void RequireResumable(Recipe started, Recipe wanted)
+    {
+        Dictionary<string, string> before = Entries(started).ToDictionary(entry => entry.Key, entry => entry.Value);
+        Dictionary<string, string> after = Entries(wanted).ToDictionary(entry => entry.Key, entry => entry.Value);
+        string[] changed = [.. before.Keys.Union(after.Keys)
+            .Where(key => before.GetValueOrDefault(key) != after.GetValueOrDefault(key))
+            .Where(key => !key.StartsWith("checkpoint.", StringComparison.Ordinal) && !IsLarger(key, before, after))
+            .Select(key => $"{key} ({before.GetValueOrDefault(key, "absent")} → {after.GetValueOrDefault(key, "absent")})")];
+        if (changed.Length > 0)
+        {
+            throw CamelsException.Usage($"--resume with a changed recipe: {string.Join(", ", changed)}\n"
+                + "only checkpoint and a larger training.steps or training.epochs may change; for anything else choose another output");
+        }
+    }
+
+    private static bool IsLarger(string key, Dictionary<string, string> before, Dictionary<string, string> after) =>
+        key is "training.steps" or "training.epochs"
+        && before.TryGetValue(key, out string? old) && after.TryGetValue(key, out string? now)
+        && int.Parse(now, CultureInfo.InvariantCulture) > int.Parse(old, CultureInfo.InvariantCulture);
+
+    // Key path and YAML value, at most two levels deep; deeper values are written in flow style.
+    private static IEnumerable<(string Key, string Value)> Entries(Recipe recipe)
+    {
+        return Model(recipe.Model)
+            .Concat(Data(recipe.Data))
+            .Concat(Training(recipe.Training))
+            .Append(("precision", RecipeNames.Of(RecipeNames.Precisions, recipe.Precision)))
+            .Append(("recompute", "none"))
+            .Append(("sharding.stage", "0"))
+            .Append(("sharding.lanes", Whole(recipe.Sharding.Lanes)))
+            .Append(("sharding.lanes_per_call", Whole(recipe.Sharding.LanesPerCall)))
+            .Append(("checkpoint.every_steps", Whole(recipe.Checkpoint.EverySteps)))
+            .Append(("checkpoint.keep", Whole(recipe.Checkpoint.Keep)))
+            .Append(("output", Text(recipe.Output)));
+    }
+
+    private static IEnumerable<(string Key, string Value)> Model(ModelRecipe model)
+    {
+        if (model.Path is not null)
+        {
+            yield return ("model.path", Text(model.Path));
+        }
+        else
+        {
+            yield return ("model.family", Text(model.Family!));
+            yield return ("model.size", Text(model.Size!));
+            yield return ("model.initialize", "random");
+        }
+
+        if (model.Tokenizer is not null)
+        {
+            yield return ("model.tokenizer", Text(model.Tokenizer));
+        }
+    }
+
+    private static IEnumerable<(string Key, string Value)> Data(DataRecipe data)
+    {
+        yield return ("data.sources", Sources(data.Sources));
+        yield return ("data.template", Text(data.Template));
+        if (data.SequenceLength is int length)
+        {
+            yield return ("data.sequence_length", Whole(length));
+        }
+
+        yield return ("data.packing", Truth(data.Packing));
+        yield return ("data.over_length", RecipeNames.Of(RecipeNames.OverLengths, data.OverLength));
+        string held = data.Validation.Sources.Count > 0
+            ? $"sources: {Sources(data.Validation.Sources)}"
+            : $"fraction: {Number(data.Validation.Fraction)}";
+        yield return ("data.validation", $"{{{held}, every_steps: {Whole(data.Validation.EverySteps)}}}");
+        yield return ("data.compatibility", RecipeNames.Of(RecipeNames.Compatibilities, data.Compatibility));
+        yield return ("data.strict", Truth(data.Strict));
+    }
+
+    private static IEnumerable<(string Key, string Value)> Training(TrainingRecipe training)
+    {
+        yield return training.Steps is int steps ? ("training.steps", Whole(steps)) : ("training.epochs", Whole(training.Epochs));
+        yield return ("training.batch_size", Whole(training.BatchSize));
+        yield return ("training.learning_rate", Number(training.LearningRate));
+        yield return ("training.schedule", RecipeNames.Of(RecipeNames.Schedules, training.Schedule));
+        yield return training.WarmupSteps is int warmup
+            ? ("training.warmup_steps", Whole(warmup))
+            : ("training.warmup_ratio", Number(training.WarmupRatio));
+        yield return ("training.min_learning_rate_ratio", Number(training.MinLearningRateRatio));
+        yield return ("training.weight_decay", Number(training.WeightDecay));
+        yield return ("training.weight_decay_on", RecipeNames.Of(RecipeNames.WeightDecays, training.WeightDecayOn));
+        yield return ("training.clip_norm", Number(training.ClipNorm));
+        AdamRecipe adam = training.Adam;
+        yield return ("training.adam", $"{{beta1: {Number(adam.Beta1)}, beta2: {Number(adam.Beta2)}, epsilon: {Number(adam.Epsilon)}}}");
+        yield return ("training.seed", training.Seed.ToString(CultureInfo.InvariantCulture));
+        yield return ("training.loss_reduction", RecipeNames.Of(RecipeNames.LossReductions, training.LossReduction));
+    }
+
+    private static string Sources(IReadOnlyList<SourceRecipe> sources) => $"[{string.Join(", ", sources.Select(Source))}]";
+
+    private static string Source(SourceRecipe source)
+    {
+        string examples = source.Examples is int count ? $", examples: {Whole(count)}" : "";
+        return $"{{dataset: {Text(source.Dataset)}, path: {Text(source.Path)}{examples}}}";
+    }
+
+    private static string Whole(int value) => value.ToString(CultureInfo.InvariantCulture);
+
+    private static string Number(double value) => value.ToString("R", CultureInfo.InvariantCulture);
+
+    private static string Truth(bool value) => value ? "true" : "false";
+
+    // What is not a plain word is written as a JSON string, which YAML reads as it is.
+    private static string Text(string value) =>
+        PlainWord().IsMatch(value) && value is not ("null" or "true" or "false") ? value : JsonSerializer.Serialize(value, ReadableText);
+
+    [GeneratedRegex(@"\A[A-Za-z0-9_./-]*[A-Za-z/][A-Za-z0-9_./-]*\z")]
+    private static partial Regex PlainWord();
+}
