@@ -1,0 +1,172 @@
+using System.Diagnostics;
+using System.Runtime.CompilerServices;
+using System.Runtime.ExceptionServices;
+
+namespace Camels.Kernels;
+
+/// <summary>
+/// One piece of parallel work, a struct so that starting it allocates nothing. The number of parts and what each part does depend on the
+/// problem alone, never on the threads; a part's result must not depend on which thread runs it, or when.
+/// </summary>
+public interface ICpuWork
+{
+    /// <summary>Computes part <paramref name="part"/>; <paramref name="worker"/> (0 … Count − 1) names the thread's own scratch memory.</summary>
+    void Run(int part, int worker);
+}
+
+/// <summary>The threads of a CPU device. The calling thread is worker 0; the others spin briefly between pieces of work, then sleep.</summary>
+public sealed unsafe class CpuWorkers : IDisposable
+{
+    private static readonly long _spinTicks = Stopwatch.Frequency / 5_000;   // 200 µs: longer than the gaps inside a training step
+
+    private readonly Thread[] _threads;
+    private readonly object _gate = new();
+    private delegate*<void*, int, int, void> _body;
+    private void* _work;
+    private int _parts;
+    private int _nextPart;
+    private int _busyThreads;
+    private int _generation;
+    private int _sleepers;
+    private bool _stopping;
+    private ExceptionDispatchInfo? _failure;
+
+    /// <summary>Starts <paramref name="count"/> − 1 threads.</summary>
+    public CpuWorkers(int count)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(count, 1);
+        Count = count;
+        _threads = new Thread[count - 1];
+        for (int i = 0; i < _threads.Length; i++)
+        {
+            int worker = i + 1;
+            _threads[i] = new Thread(() => ThreadLoop(worker)) { IsBackground = true, Name = $"camels worker {worker}" };
+            _threads[i].Start();
+        }
+    }
+
+    /// <summary>Number of threads, the caller's included.</summary>
+    public int Count { get; }
+
+    /// <summary>Runs parts 0 … <paramref name="parts"/> − 1 and returns when all are done. Not reentrant.</summary>
+    public void Run<TWork>(ref TWork work, int parts)
+        where TWork : struct, ICpuWork
+    {
+        if (_threads.Length == 0 || parts <= 1)
+        {
+            for (int part = 0; part < parts; part++)
+            {
+                work.Run(part, worker: 0);
+            }
+
+            return;
+        }
+
+        _body = &RunPart<TWork>;
+        _work = Unsafe.AsPointer(ref work);     // on the caller's stack, which stays until all threads are done
+        _parts = parts;
+        _nextPart = 0;
+        _busyThreads = _threads.Length;
+        _ = Interlocked.Increment(ref _generation);
+        if (Volatile.Read(ref _sleepers) > 0)
+        {
+            lock (_gate)
+            {
+                Monitor.PulseAll(_gate);
+            }
+        }
+
+        TakeParts(worker: 0);
+        SpinWait wait = default;
+        while (Volatile.Read(ref _busyThreads) != 0)
+        {
+            wait.SpinOnce(sleep1Threshold: -1);
+        }
+
+        _work = null;
+        if (_failure is not null)
+        {
+            ExceptionDispatchInfo failure = _failure;
+            _failure = null;
+            failure.Throw();
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        lock (_gate)
+        {
+            _stopping = true;
+            _ = Interlocked.Increment(ref _generation);
+            Monitor.PulseAll(_gate);
+        }
+
+        foreach (Thread thread in _threads)
+        {
+            thread.Join();
+        }
+    }
+
+    private static void RunPart<TWork>(void* work, int part, int worker)
+        where TWork : struct, ICpuWork => Unsafe.AsRef<TWork>(work).Run(part, worker);
+
+    private void TakeParts(int worker)
+    {
+        try
+        {
+            int part;
+            while ((part = Interlocked.Increment(ref _nextPart) - 1) < _parts)
+            {
+                _body(_work, part, worker);
+            }
+        }
+        catch (Exception failure)
+        {
+            _ = Interlocked.CompareExchange(ref _failure, ExceptionDispatchInfo.Capture(failure), null);
+            _ = Interlocked.Exchange(ref _nextPart, _parts);
+        }
+    }
+
+    private void ThreadLoop(int worker)
+    {
+        int seen = 0;
+        while (true)
+        {
+            seen = WaitForWork(seen);
+            if (_stopping)
+            {
+                return;
+            }
+
+            TakeParts(worker);
+            _ = Interlocked.Decrement(ref _busyThreads);
+        }
+    }
+
+    private int WaitForWork(int seen)
+    {
+        long deadline = Stopwatch.GetTimestamp() + _spinTicks;
+        while (Volatile.Read(ref _generation) == seen)
+        {
+            if (Stopwatch.GetTimestamp() < deadline)
+            {
+                Thread.SpinWait(8);
+                continue;
+            }
+
+            lock (_gate)
+            {
+                _ = Interlocked.Increment(ref _sleepers);
+                while (Volatile.Read(ref _generation) == seen)
+                {
+                    _ = Monitor.Wait(_gate);
+                }
+
+                _ = Interlocked.Decrement(ref _sleepers);
+            }
+        }
+
+        return Volatile.Read(ref _generation);
+    }
+}

@@ -1,0 +1,70 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Runtime.CompilerServices;
+
+namespace Camels.Kernels;
+
+/// <summary>Checks at the head of every operator; a failed one explains itself. Nothing is allocated unless a check fails.</summary>
+public static class TensorChecks
+{
+    /// <summary>The one extent of a vector.</summary>
+    public static int Rank1(this in Tensor tensor, [CallerArgumentExpression(nameof(tensor))] string name = "")
+    {
+        if (tensor.Shape.Rank != 1)
+        {
+            ThrowRank(tensor, 1, name);
+        }
+
+        return tensor.Shape[0];
+    }
+
+    /// <summary>The two extents of a matrix.</summary>
+    public static (int Rows, int Columns) Rank2(this in Tensor tensor, [CallerArgumentExpression(nameof(tensor))] string name = "")
+    {
+        if (tensor.Shape.Rank != 2)
+        {
+            ThrowRank(tensor, 2, name);
+        }
+
+        return (tensor.Shape[0], tensor.Shape[1]);
+    }
+
+    /// <summary>The three extents of a rank-3 tensor.</summary>
+    public static (int First, int Second, int Third) Rank3(
+        this in Tensor tensor, [CallerArgumentExpression(nameof(tensor))] string name = "")
+    {
+        if (tensor.Shape.Rank != 3)
+        {
+            ThrowRank(tensor, 3, name);
+        }
+
+        return (tensor.Shape[0], tensor.Shape[1], tensor.Shape[2]);
+    }
+
+    /// <summary>Throws unless the tensor has this type and these extents.</summary>
+    public static void Require(
+        this in Tensor tensor, DType dtype, ReadOnlySpan<int> extents,
+        [CallerArgumentExpression(nameof(tensor))] string name = "", [CallerArgumentExpression(nameof(extents))] string meaning = "")
+    {
+        if (tensor.DType != dtype || !tensor.Shape.Matches(extents))
+        {
+            ThrowMismatch(tensor, dtype, extents, name, meaning);
+        }
+    }
+
+    /// <summary>The running total of a value that an argument must not exceed, or an explanation.</summary>
+    public static void RequireThat(bool holds, string explanation)
+    {
+        if (!holds)
+        {
+            throw new ArgumentException(explanation);
+        }
+    }
+
+    [DoesNotReturn]
+    private static void ThrowRank(in Tensor tensor, int rank, string name) =>
+        throw new ArgumentException($"{name} is {tensor}, expected {rank} dimensions");
+
+    [DoesNotReturn]
+    private static void ThrowMismatch(in Tensor tensor, DType dtype, ReadOnlySpan<int> extents, string name, string meaning) =>
+        throw new ArgumentException($"{name} is {tensor}, expected {dtype} {Shape.Describe(extents)} = {meaning}");
+}

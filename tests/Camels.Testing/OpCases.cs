@@ -1,0 +1,11 @@
+namespace Camels.Testing;
+
+/// <summary>The cases of every operator: one line each. The list itself is beside the operator's tests.</summary>
+public static class OpCases
+{
+    /// <summary>Operator → its cases.</summary>
+    public static IReadOnlyDictionary<string, Func<IEnumerable<OpCase>>> All { get; } = new SortedDictionary<string, Func<IEnumerable<OpCase>>>
+    {
+        ["RmsNorm"] = Cases.RmsNormCases.All,
+    };
+}
