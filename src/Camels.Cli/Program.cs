@@ -2,9 +2,5 @@ namespace Camels.Cli;
 
 internal static class Program
 {
-    private static int Main(string[] args)
-    {
-        Console.WriteLine($"camels {string.Join(' ', args)}");
-        return 0;
-    }
+    private static int Main(string[] args) => (int)CommandLine.Run(args, Console.Out, Console.Error);
 }

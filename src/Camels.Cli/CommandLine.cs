@@ -1,0 +1,117 @@
+using System.CommandLine;
+using System.CommandLine.Help;
+using System.CommandLine.Invocation;
+using Camels.Cli.Verbs;
+using Camels.Engine;
+using Camels.Engine.Training;
+
+namespace Camels.Cli;
+
+/// <summary>Arguments to a verb, and whatever goes wrong in it to one or two lines on standard error and an exit code.</summary>
+internal static class CommandLine
+{
+    public static Option<bool> Json { get; } = new("--json")
+    {
+        Description = "print one JSON object on standard output and nothing else there",
+        Recursive = true,
+    };
+
+    public static Option<bool> Verbose { get; } = new("--verbose") { Description = "show the stack trace of an error", Recursive = true };
+
+    /// <summary>The program's commands.</summary>
+    public static RootCommand Root { get; } = CreateRoot();
+
+    /// <summary>Runs one verb. Never throws.</summary>
+    public static ExitCode Run(IReadOnlyList<string> args, TextWriter output, TextWriter error)
+    {
+        ParseResult arguments = Root.Parse(args, new ParserConfiguration { EnablePosixBundling = false, ResponseFileTokenReplacer = null });
+        try
+        {
+            return Invoke(arguments, output, error);
+        }
+        catch (Exception failure)
+        {
+            return Explain(failure, arguments.GetValue(Verbose), error);
+        }
+    }
+
+    private static RootCommand CreateRoot()
+    {
+        RootCommand root = new("Camels instruction-tunes and evaluates decoder language models.") { Json, Verbose };
+        foreach (Verb verb in VerbCatalog.All)
+        {
+            root.Add(verb.Command);
+        }
+
+        HelpOption help = root.Options.OfType<HelpOption>().Single();
+        help.Action = new HelpWithExample((HelpAction)help.Action!);
+        return root;
+    }
+
+    private static ExitCode Invoke(ParseResult arguments, TextWriter output, TextWriter error)
+    {
+        InvocationConfiguration invocation = new() { Output = output, Error = error, EnableDefaultExceptionHandler = false };
+        if (arguments.Action is ParseErrorAction)
+        {
+            return RefuseUsage(arguments, invocation);
+        }
+
+        return (ExitCode)arguments.Invoke(invocation);
+    }
+
+    private static ExitCode RefuseUsage(ParseResult arguments, InvocationConfiguration invocation)
+    {
+        Command command = arguments.CommandResult.Command;
+        string path = string.Join(' ', Verb.PathOf(command));
+        if (command.Subcommands.Count > 0 && arguments.UnmatchedTokens.Count == 0)
+        {
+            _ = command.Parse("--help").Invoke(invocation);
+            return ExitCode.Usage;
+        }
+
+        string wrong = command.Subcommands.Count > 0
+            ? $"unknown verb {arguments.UnmatchedTokens[0]}{Suggestion.For(arguments.UnmatchedTokens[0], command.Subcommands.Select(verb => verb.Name))}"
+            : arguments.Errors[0].Message.ReplaceLineEndings(" ");
+        invocation.Error.WriteLine($"camels: {wrong}");
+        invocation.Error.WriteLine($"see {path} --help");
+        return ExitCode.Usage;
+    }
+
+    private static ExitCode Explain(Exception failure, bool isVerbose, TextWriter error)
+    {
+        ExitCode code = failure switch
+        {
+            CamelsException explained => explained.Code,
+            OperationCanceledException => ExitCode.Interrupted,
+            _ => ExitCode.RunFailed,
+        };
+        string message = failure switch
+        {
+            CamelsException => failure.Message,
+            OperationCanceledException => "interrupted",
+            IOException or UnauthorizedAccessException => failure.Message.ReplaceLineEndings(" "),
+            _ => $"unexpected {failure.GetType().Name}: {failure.Message.ReplaceLineEndings(" ")} (--verbose shows where)",
+        };
+        error.WriteLine($"camels: {message}");
+        if (isVerbose)
+        {
+            error.WriteLine(failure.ToString());
+        }
+
+        return code;
+    }
+
+    /// <summary>The library's help, closed by the verb's worked example.</summary>
+    private sealed class HelpWithExample(HelpAction help) : SynchronousCommandLineAction
+    {
+        public override bool ClearsParseErrors => true;
+
+        public override int Invoke(ParseResult parseResult)
+        {
+            int code = help.Invoke(parseResult);
+            string example = VerbCatalog.ExampleOf(parseResult.CommandResult.Command);
+            parseResult.InvocationConfiguration.Output.WriteLine($"Example:\n  {example.ReplaceLineEndings("\n  ")}");
+            return code;
+        }
+    }
+}

@@ -1,0 +1,59 @@
+using System.Diagnostics;
+
+namespace Camels.Cli.Output;
+
+/// <summary>
+/// How far long work is. On a terminal one line that rewrites itself ten times a second; elsewhere a plain line at the start, every ten
+/// seconds and at the end, so that a log stays readable.
+/// </summary>
+internal sealed class ProgressBar(TextWriter writer, bool isTerminal, string title, long total) : IDisposable
+{
+    private const int BarCharacters = 24;
+
+    private readonly Stopwatch _elapsed = Stopwatch.StartNew();
+    private readonly TimeSpan _interval = isTerminal ? TimeSpan.FromSeconds(0.1) : TimeSpan.FromSeconds(10);
+    private TimeSpan _next = TimeSpan.Zero;
+    private long _done;
+    private string _details = "";
+
+    /// <summary><paramref name="done"/> of the total is done; <paramref name="details"/> is asked for only when a line is printed.</summary>
+    public void Report(long done, Func<string> details)
+    {
+        _done = done;
+        if (_elapsed.Elapsed < _next && done < total)
+        {
+            return;
+        }
+
+        _next = _elapsed.Elapsed + _interval;
+        _details = details();
+        Print();
+    }
+
+    /// <summary>Leaves the last state on the screen.</summary>
+    public void Dispose()
+    {
+        if (isTerminal && _done > 0)
+        {
+            writer.WriteLine();
+        }
+    }
+
+    private void Print()
+    {
+        int percent = (int)(100 * _done / Math.Max(1, total));
+        string left = _done == 0 || _done >= total ? "" : $"  {Screen.Duration(_elapsed.Elapsed / _done * (total - _done))} left";
+        string text = $"{Screen.Count(_done)}/{Screen.Count(total)}  {_details}{left}";
+        if (isTerminal)
+        {
+            int filled = Math.Clamp((int)(BarCharacters * _done / Math.Max(1, total)), 0, BarCharacters);
+            string bar = new string('━', filled) + new string('─', BarCharacters - filled);
+            writer.Write($"\r{title} {bar} {percent,3} %  {text}\u001b[K");
+            writer.Flush();
+        }
+        else
+        {
+            writer.WriteLine($"{title} {percent,3} %  {text}");
+        }
+    }
+}
