@@ -1,0 +1,26 @@
+using Camels.Kernels;
+
+namespace Camels.Engine.Checkpoints;
+
+/// <summary>Writes a model folder again in another element type or in files of another size.</summary>
+public static class Conversion
+{
+    /// <summary>Converts a folder; the result is read back and compared before it appears.</summary>
+    /// <param name="source">A model folder.</param>
+    /// <param name="destination">The new one; must not be there, or be empty.</param>
+    /// <param name="storedAs">The type of the weights: F32, F16 or BF16.</param>
+    /// <param name="maximumFileBytes">The bytes of weights in one file.</param>
+    /// <exception cref="CamelsException">The source is malformed (3), the destination is there (2) or cannot be written (5).</exception>
+    public static void Convert(string source, string destination, DType storedAs, long maximumFileBytes)
+    {
+        using HuggingFaceFolder model = HuggingFaceFolder.Open(source);
+        ModelToWrite converted = new()
+        {
+            Config = model.Config with { StoredAs = storedAs },
+            Tensors = [.. model.Config.Tensors().Select(t => TensorToWrite.FromStored(model.Weights.Get(t.Name), storedAs))],
+            CompanionFolder = source,
+            MaximumFileBytes = maximumFileBytes,
+        };
+        HuggingFaceFolder.Export(destination, converted, replace: false);
+    }
+}

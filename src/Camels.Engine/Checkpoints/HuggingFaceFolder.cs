@@ -1,0 +1,163 @@
+using Camels.Engine.Models;
+
+namespace Camels.Engine.Checkpoints;
+
+/// <summary>What a model folder is written from.</summary>
+public sealed record ModelToWrite
+{
+    /// <summary>Data in one file where nothing else is asked for.</summary>
+    public const long DefaultMaximumFileBytes = 5_000_000_000;
+
+    /// <summary>The sizes; <see cref="ModelConfig.StoredAs"/> is the type of <see cref="Tensors"/>.</summary>
+    public required ModelConfig Config { get; init; }
+
+    /// <summary>The weights, with the names and shapes of <see cref="ModelConfig.Tensors"/>.</summary>
+    public required IReadOnlyList<TensorToWrite> Tensors { get; init; }
+
+    /// <summary>A folder whose tokenizer files and generation_config.json are copied byte for byte, or null.</summary>
+    public string? CompanionFolder { get; init; }
+
+    /// <summary>The bytes of weights in one file; more gives several files and an index.</summary>
+    public long MaximumFileBytes { get; init; } = DefaultMaximumFileBytes;
+}
+
+/// <summary>
+/// A model folder as transformers has it: config.json, model.safetensors or several files with an index, tokenizer files and
+/// generation_config.json.
+/// </summary>
+public sealed class HuggingFaceFolder : IDisposable
+{
+    private const string GenerationConfigName = "generation_config.json";
+    private const long MaximumCompanionBytes = 1L << 30;
+    private const int ComparedBytes = 1 << 20;
+
+    // What else belongs to a model, by the names that transformers gives it.
+    private static readonly string[] _companions =
+    [
+        "tokenizer.model", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "vocab.json",
+        "merges.txt", "chat_template.jinja", GenerationConfigName,
+    ];
+
+    private HuggingFaceFolder(string path, ModelConfig config, TensorFiles weights)
+    {
+        Path = path;
+        Config = config;
+        Weights = weights;
+    }
+
+    /// <summary>The folder.</summary>
+    public string Path { get; }
+
+    /// <summary>What config.json says.</summary>
+    public ModelConfig Config { get; }
+
+    /// <summary>The weights, among them those that <see cref="ModelConfig.IgnoresTensor"/> names.</summary>
+    public TensorFiles Weights { get; }
+
+    /// <summary>Opens a folder and checks that it has every tensor of its config in the right shape, and none that is unknown.</summary>
+    /// <exception cref="CamelsException">Something is missing, malformed or unknown: exit code 3.</exception>
+    public static HuggingFaceFolder Open(string path)
+    {
+        if (!Directory.Exists(path))
+        {
+            throw CamelsException.BadInput($"{path} is not a folder; expected a model with {ModelConfigFile.Name} and {TensorFiles.SingleFileName}");
+        }
+
+        ModelConfig config = ModelConfigFile.Read(System.IO.Path.Combine(path, ModelConfigFile.Name));
+        TensorFiles weights = TensorFiles.OpenModel(path);
+        try
+        {
+            RequireTensors(weights, config, path);
+            return new HuggingFaceFolder(path, config, weights);
+        }
+        catch
+        {
+            weights.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Writes a folder that appears complete or not at all; what was written is read back and compared before.</summary>
+    /// <param name="destination">The folder.</param>
+    /// <param name="model">What it holds.</param>
+    /// <param name="replace">False: a folder that is there and not empty is refused with exit code 2.</param>
+    /// <exception cref="CamelsException">The disk is full or not writable: exit code 5.</exception>
+    public static void Export(string destination, ModelToWrite model, bool replace) =>
+        AtomicFolder.Write(destination, NeededBytes(model), replace, folder =>
+        {
+            Write(folder, model);
+            using HuggingFaceFolder written = Open(folder.Path);
+            foreach (TensorToWrite expected in model.Tensors)
+            {
+                RequireEqual(expected, written.Weights.Get(expected.Name));
+            }
+        });
+
+    /// <summary>Writes the files of a model into a folder that is being written.</summary>
+    internal static void Write(FolderWriter folder, ModelToWrite model)
+    {
+        folder.WriteFile(ModelConfigFile.Name, ModelConfigFile.ToJson(model.Config));
+        SafetensorsWriter.WriteModel(folder, model.Tensors, model.MaximumFileBytes);
+        List<string> companions = Companions(model);
+        foreach (string source in companions)
+        {
+            folder.WriteFile(System.IO.Path.GetFileName(source), StrictJson.ReadBytes(source, MaximumCompanionBytes));
+        }
+
+        if (!companions.Any(source => System.IO.Path.GetFileName(source) == GenerationConfigName))
+        {
+            folder.WriteFile(GenerationConfigName, ModelConfigFile.ToGenerationJson(model.Config));
+        }
+    }
+
+    /// <summary>What <see cref="Write"/> takes on a disk, headers and small files rounded up.</summary>
+    internal static long NeededBytes(ModelToWrite model)
+    {
+        const long RoomForSmallFiles = 1 << 16;
+        return SafetensorsWriter.FileBytes(model.Tensors) + Companions(model).Sum(file => new FileInfo(file).Length) + RoomForSmallFiles;
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => Weights.Dispose();
+
+    private static void RequireEqual(TensorToWrite expected, StoredTensor written)
+    {
+        byte[] chunk = new byte[Math.Min(ComparedBytes, expected.ByteCount)];
+        for (long offset = 0; offset < expected.ByteCount; offset += chunk.Length)
+        {
+            int count = (int)Math.Min(chunk.Length, expected.ByteCount - offset);
+            expected.Source(offset, chunk.AsSpan(0, count));
+            if (written.Type != expected.Type || !written.Bytes(offset, count).SequenceEqual(chunk.AsSpan(0, count)))
+            {
+                throw CamelsException.RunFailed($"{written.Path}: the tensor '{written.Name}' reads back differently; the disk or memory is faulty");
+            }
+        }
+    }
+
+    private static List<string> Companions(ModelToWrite model) => model.CompanionFolder is string folder
+        ? [.. _companions.Select(name => System.IO.Path.Combine(folder, name)).Where(File.Exists)]
+        : [];
+
+    private static void RequireTensors(TensorFiles weights, ModelConfig config, string path)
+    {
+        HashSet<string> known = new(StringComparer.Ordinal);
+        foreach ((string name, int[] shape) in config.Tensors())
+        {
+            known.Add(name);
+            StoredTensor tensor = weights.Get(name);
+            tensor.RequireShape(shape);
+            if (!tensor.Type.IsFloat())
+            {
+                throw CamelsException.BadInput($"{tensor.Path}: tensor '{name}' is {tensor.Type}, expected F32, F16, BF16 or F64");
+            }
+        }
+
+        StoredTensor? unknown = weights.Tensors.FirstOrDefault(t => !known.Contains(t.Name) && !config.IgnoresTensor(t.Name));
+        if (unknown is not null)
+        {
+            throw CamelsException.BadInput(
+                $"{unknown.Path}: the tensor '{unknown.Name}' belongs to no {config.Family} of {path}'s {ModelConfigFile.Name}; "
+                + "the model computes something this engine would leave out");
+        }
+    }
+}

@@ -1,0 +1,68 @@
+using System.Runtime.InteropServices;
+using Camels.Kernels;
+
+namespace Camels.Engine.Checkpoints;
+
+/// <summary>Gives the next bytes of a tensor: called with offsets that follow each other, from 0, until every byte has been asked for.</summary>
+/// <param name="byteOffset">Where the bytes lie in the tensor as it is written; a multiple of the element's size.</param>
+/// <param name="bytes">To be filled entirely; a whole number of elements.</param>
+public delegate void TensorSource(long byteOffset, Span<byte> bytes);
+
+/// <summary>A tensor that is to be written, and where its bytes come from. Nothing is copied until it is written.</summary>
+/// <param name="Name">Its name.</param>
+/// <param name="Type">The type of its elements in the file.</param>
+/// <param name="Shape">Its sizes; empty for a scalar.</param>
+/// <param name="Source">Gives its bytes.</param>
+public sealed record TensorToWrite(string Name, StoredType Type, long[] Shape, TensorSource Source)
+{
+    /// <summary>The number of its elements.</summary>
+    public long ElementCount { get; } = Shape.Aggregate(1L, (product, size) => checked(product * size));
+
+    /// <summary>Its length in the file.</summary>
+    public long ByteCount => checked(ElementCount * Type.Bytes());
+
+    /// <summary>A tensor in memory, converted while it is written.</summary>
+    /// <param name="name">Its name.</param>
+    /// <param name="shape">Its sizes.</param>
+    /// <param name="dtype">The type in memory.</param>
+    /// <param name="address">The first element; must stay valid until the file is written.</param>
+    /// <param name="storedAs">The type in the file.</param>
+    public static unsafe TensorToWrite FromMemory(string name, ReadOnlySpan<int> shape, DType dtype, nint address, DType storedAs)
+    {
+        void Fill(long byteOffset, Span<byte> bytes)
+        {
+            long first = byteOffset / storedAs.Bytes();
+            int count = bytes.Length / storedAs.Bytes();
+            ReadOnlySpan<byte> source = new((byte*)address + (first * dtype.Bytes()), count * dtype.Bytes());
+            if (dtype == storedAs)
+            {
+                source.CopyTo(bytes);
+            }
+            else
+            {
+                ElementConversion.Convert(dtype, source, storedAs, bytes);
+            }
+        }
+
+        return new TensorToWrite(name, StoredTypes.Of(storedAs), Widen(shape), Fill);
+    }
+
+    /// <summary>A few integers, as counters and random states are.</summary>
+    public static TensorToWrite FromIntegers(string name, params long[] values) =>
+        new(name, StoredType.I64, [values.Length], (offset, bytes) => MemoryMarshal.AsBytes<long>(values).Slice((int)offset, bytes.Length).CopyTo(bytes));
+
+    /// <summary>A tensor of another file, converted while it is written.</summary>
+    public static TensorToWrite FromStored(StoredTensor tensor, DType storedAs) =>
+        new(tensor.Name, StoredTypes.Of(storedAs), [.. tensor.Shape], (offset, bytes) => tensor.Read(storedAs, bytes, offset / storedAs.Bytes()));
+
+    private static long[] Widen(ReadOnlySpan<int> shape)
+    {
+        long[] sizes = new long[shape.Length];
+        for (int i = 0; i < shape.Length; i++)
+        {
+            sizes[i] = shape[i];
+        }
+
+        return sizes;
+    }
+}
