@@ -6,6 +6,8 @@ public static class OpCases
     /// <summary>Operator → its cases.</summary>
     public static IReadOnlyDictionary<string, Func<IEnumerable<OpCase>>> All { get; } = new SortedDictionary<string, Func<IEnumerable<OpCase>>>
     {
+        ["LossHead"] = Cases.LossHeadCases.All,
+        ["MatMul"] = Cases.MatMulCases.All,
         ["RmsNorm"] = Cases.RmsNormCases.All,
     };
 }

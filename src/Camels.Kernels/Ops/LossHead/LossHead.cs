@@ -1,0 +1,103 @@
+namespace Camels.Kernels.Ops;
+
+/// <summary>
+/// losses[m] = logsumexp(logits) − logits[labels[m]] with logits = x[trainedRows[m]] · weightᵀ: the head and the masked cross-entropy in one,
+/// over trained tokens only, in tiles of the vocabulary. The logits have the bits that <see cref="MatMul.Forward"/> gives in single precision.
+/// </summary>
+public static partial class LossHead
+{
+    /// <summary>Most logits that are kept from the first pass over the vocabulary for the second: 128 MiB of singles.</summary>
+    private const long KeptLogits = 32L << 20;
+
+    /// <summary>Elements of the workspace for so many trained tokens at the most: F32, or F64 beside F64.</summary>
+    public static long WorkspaceElements(int trainedTokens, int channels, int vocabulary)
+    {
+        long kept = Math.Max(vocabulary, Math.Min((long)trainedTokens * vocabulary, KeptLogits));
+        return kept + (2L * trainedTokens * channels) + (4L * trainedTokens);
+    }
+
+    /// <summary>Writes losses (M) from x (N, C), weight (V, C), trainedRows (M) and labels (M).</summary>
+    public static void Forward(
+        DeviceStream stream, Tensor losses, Tensor x, Tensor weight, Tensor trainedRows, Tensor labels, Tensor workspace)
+    {
+        Check(stream, losses, x, weight, trainedRows, labels, workspace);
+
+        switch (stream.Device.Kind)
+        {
+            case DeviceKind.Reference: ForwardReference<double>(losses, x, weight, trainedRows, labels, workspace); break;
+            case DeviceKind.Plain: ForwardReference<float>(losses, x, weight, trainedRows, labels, workspace); break;
+            case DeviceKind.Cpu: ForwardReference<float>(losses, x, weight, trainedRows, labels, workspace); break;
+            case DeviceKind.Planning: break;
+        }
+    }
+
+    /// <summary>
+    /// Writes losses (M) and dx (N, C), zero in rows that are not trained, and adds to dWeightSum (V, C) the gradients of the sum over m of
+    /// scales[m] · losses[m]. trainedLaneBounds (lanes + 1) are the first m of the lanes and M.
+    /// </summary>
+    public static void ForwardBackward(
+        DeviceStream stream, Tensor losses, Tensor dx, Tensor dWeightSum, Tensor x, Tensor weight, Tensor trainedRows, Tensor labels,
+        Tensor scales, Tensor trainedLaneBounds, Tensor workspace)
+    {
+        Check(stream, losses, x, weight, trainedRows, labels, workspace);
+        (int rows, int channels) = x.Rank2();
+        (int vocabulary, _) = weight.Rank2();
+        dx.Require(x.DType, [rows, channels]);
+        dWeightSum.Require(DTypes.StatisticsOf(x.DType), [vocabulary, channels]);
+        scales.Require(DTypes.StatisticsOf(x.DType), [trainedRows.Rank1()]);
+        trainedLaneBounds.Require(DType.I32, [trainedLaneBounds.Rank1()]);
+
+        switch (stream.Device.Kind)
+        {
+            case DeviceKind.Reference:
+                ForwardBackwardReference<double>(losses, dx, dWeightSum, x, weight, trainedRows, labels, scales, workspace);
+                break;
+            case DeviceKind.Plain:
+                ForwardBackwardReference<float>(losses, dx, dWeightSum, x, weight, trainedRows, labels, scales, workspace);
+                break;
+            case DeviceKind.Cpu:
+                ForwardBackwardReference<float>(losses, dx, dWeightSum, x, weight, trainedRows, labels, scales, workspace);
+                break;
+            case DeviceKind.Planning: break;
+        }
+    }
+
+    private static void Check(
+        DeviceStream stream, Tensor losses, Tensor x, Tensor weight, Tensor trainedRows, Tensor labels, Tensor workspace)
+    {
+        (int rows, int channels) = x.Rank2();
+        (int vocabulary, _) = weight.Rank2();
+        int trainedTokens = trainedRows.Rank1();
+        weight.Require(x.DType, [vocabulary, channels]);
+        losses.Require(DTypes.StatisticsOf(x.DType), [trainedTokens]);
+        trainedRows.Require(DType.I32, [trainedTokens]);
+        labels.Require(DType.I32, [trainedTokens]);
+        workspace.Require(DTypes.StatisticsOf(x.DType), [workspace.Rank1()]);
+        if (workspace.Elements < WorkspaceElements(trainedTokens, channels, vocabulary))
+        {
+            throw new ArgumentException(
+                $"workspace is {workspace}, expected at least {WorkspaceElements(trainedTokens, channels, vocabulary)} elements");
+        }
+
+        if (stream.Device.Kind != DeviceKind.Planning)
+        {
+            CheckIndices(trainedRows.AsSpan<int>(), labels.AsSpan<int>(), rows, vocabulary);
+        }
+    }
+
+    private static void CheckIndices(ReadOnlySpan<int> trainedRows, ReadOnlySpan<int> labels, int rows, int vocabulary)
+    {
+        for (int m = 0; m < labels.Length; m++)
+        {
+            if ((uint)trainedRows[m] >= (uint)rows)
+            {
+                throw new ArgumentException($"trained token {m} is row {trainedRows[m]} of {rows} rows");
+            }
+
+            if ((uint)labels[m] >= (uint)vocabulary)
+            {
+                throw new ArgumentException($"row {trainedRows[m]} (trained token {m}) has label {labels[m]} in a vocabulary of {vocabulary}");
+            }
+        }
+    }
+}

@@ -1,0 +1,42 @@
+using Camels.Kernels.Ops;
+
+namespace Camels.Testing.Cases;
+
+internal static class MatMulCases
+{
+    public static IEnumerable<OpCase> All() =>
+    [
+        Case(rows: 1, channels: 1, outputs: 1, lanes: [0, 1]),
+        Case(rows: 2, channels: 15, outputs: 17, lanes: [0, 0, 2]),
+        Case(rows: 15, channels: 2, outputs: 16, lanes: [0, 15]),
+        Case(rows: 17, channels: 16, outputs: 33, lanes: [0, 9, 9, 12, 17]),
+        Case(rows: 33, channels: 17, outputs: 443, lanes: [0, 8, 16, 24, 32, 33, 33, 33, 33]),
+        Case(rows: 443, channels: 33, outputs: 15, lanes: [0, 200, 443]),
+        Case(rows: 16, channels: 443, outputs: 31, lanes: [0, 16]),
+        Case(rows: 3, channels: 0, outputs: 2, lanes: [0, 3]),
+        Case(rows: 0, channels: 3, outputs: 2, lanes: [0, 0]),
+        Case(rows: 2, channels: 3, outputs: 0, lanes: [0, 2]),
+    ];
+
+    private static OpCase Case(int rows, int channels, int outputs, int[] lanes) =>
+        OpCase.Of("MatMul", $"{rows}x{channels}x{outputs}, {lanes.Length - 1} lanes")
+        .Input("x", [rows, channels])
+        .Input("weight", [outputs, channels])
+        .Indices("laneBounds", lanes)
+        .Output("y", rows, outputs)
+        .Statistic("yWide", rows, outputs)
+        .Upstream("dy", of: "y")
+        .Gradient("dx", of: "x")
+        .GradientSum("dWeightSum", of: "weight")
+        .CountingFlops(6.0 * rows * channels * outputs)
+        .OnForward(t =>
+        {
+            MatMul.Forward(t.Stream, y: t["y"], x: t["x"], weight: t["weight"]);
+            MatMul.Forward(t.Stream, y: t["yWide"], x: t["x"], weight: t["weight"]);
+        })
+        .OnBackward(t =>
+        {
+            MatMul.BackwardInput(t.Stream, dx: t["dx"], dy: t["dy"], weight: t["weight"]);
+            MatMul.BackwardWeight(t.Stream, dWeightSum: t["dWeightSum"], dy: t["dy"], x: t["x"], laneBounds: t["laneBounds"]);
+        });
+}
