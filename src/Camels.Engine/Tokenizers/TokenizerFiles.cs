@@ -1,0 +1,89 @@
+using System.Buffers.Binary;
+using System.Security.Cryptography;
+using System.Text;
+
+namespace Camels.Engine.Tokenizers;
+
+/// <summary>The tokenizer files of a model folder: which of them decide, and how they travel with an exported model.</summary>
+public static class TokenizerFiles
+{
+    private const string SentencePieceFile = "tokenizer.model";
+    internal const string JsonFile = "tokenizer.json";
+    private const string VocabularyFile = "vocab.json";
+    private const string MergesFile = "merges.txt";
+    private const long MostBytes = 64L << 20;
+
+    private static readonly string[] _names =
+    [
+        SentencePieceFile, JsonFile, VocabularyFile, MergesFile,
+        TokenizerSettings.ConfigFile, TokenizerSettings.SpecialTokensFile, TokenizerSettings.AddedTokensFile,
+    ];
+
+    /// <summary>
+    /// The tokenizer of a model folder. <c>tokenizer.model</c> wins over <c>tokenizer.json</c>, which wins over <c>vocab.json</c> with
+    /// <c>merges.txt</c>.
+    /// </summary>
+    /// <exception cref="CamelsException">Exit code 3: there is none, or it is damaged or of a kind that cannot be represented exactly.</exception>
+    public static ITokenizer Load(string folder)
+    {
+        TokenizerSettings settings = TokenizerSettings.Read(folder);
+        string sha256 = Hash(Paths(folder).Select(path => (Path.GetFileName(path), ReadAll(path))));
+        string model = Path.Combine(folder, SentencePieceFile);
+        string json = Path.Combine(folder, JsonFile);
+        string vocabulary = Path.Combine(folder, VocabularyFile);
+        string merges = Path.Combine(folder, MergesFile);
+        if (File.Exists(model))
+        {
+            return SentencePieceTokenizer.Load(model, settings, sha256);
+        }
+
+        if (File.Exists(json))
+        {
+            return ByteBpeTokenizer.Load(json, ByteBpeModel.ReadTokenizerJson(json), settings, sha256);
+        }
+
+        return File.Exists(vocabulary) && File.Exists(merges)
+            ? ByteBpeTokenizer.Load(vocabulary, ByteBpeModel.ReadVocabularyAndMerges(vocabulary, merges), settings, sha256)
+            : throw CamelsException.BadInput(
+                $"{folder} has no tokenizer: neither {SentencePieceFile} nor {JsonFile} nor {VocabularyFile} with {MergesFile} is there.");
+    }
+
+    /// <summary>The paths of a folder's tokenizer files, settings included, in a fixed order: what an exported model carries byte for byte.</summary>
+    public static IReadOnlyList<string> Paths(string folder) =>
+        [.. _names.Select(name => Path.Combine(folder, name)).Where(File.Exists)];
+
+    /// <summary>True where the folder says how its tokenizer is used; false for bare vocabulary files.</summary>
+    internal static bool HasSettings(string folder) => File.Exists(Path.Combine(folder, TokenizerSettings.ConfigFile))
+        || File.Exists(Path.Combine(folder, TokenizerSettings.SpecialTokensFile));
+
+    /// <summary>A whole file of a size that a tokenizer can have.</summary>
+    internal static byte[] ReadAll(string path)
+    {
+        try
+        {
+            long length = new FileInfo(path).Length;
+            return length <= MostBytes ? File.ReadAllBytes(path)
+                : throw CamelsException.BadInput($"{path} has {length} bytes; a tokenizer file has at most {MostBytes}.");
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            throw CamelsException.BadInput($"{path} cannot be read: {exception.Message}", exception);
+        }
+    }
+
+    /// <summary>SHA-256 (lower-case hex) of named contents; names and lengths are part of it.</summary>
+    internal static string Hash(IEnumerable<(string Name, byte[] Content)> parts)
+    {
+        using IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        byte[] length = new byte[8];
+        foreach ((string name, byte[] content) in parts)
+        {
+            BinaryPrimitives.WriteInt64LittleEndian(length, content.LongLength);
+            hash.AppendData(Encoding.UTF8.GetBytes(name + "\0"));
+            hash.AppendData(length);
+            hash.AppendData(content);
+        }
+
+        return Convert.ToHexStringLower(hash.GetHashAndReset());
+    }
+}
