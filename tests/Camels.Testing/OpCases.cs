@@ -6,6 +6,8 @@ public static class OpCases
     /// <summary>Operator → its cases.</summary>
     public static IReadOnlyDictionary<string, Func<IEnumerable<OpCase>>> All { get; } = new SortedDictionary<string, Func<IEnumerable<OpCase>>>
     {
+        ["Attention"] = Cases.AttentionCases.All,
+        ["CachedAttention"] = Cases.CachedAttentionCases.All,
         ["LossHead"] = Cases.LossHeadCases.All,
         ["MatMul"] = Cases.MatMulCases.All,
         ["RmsNorm"] = Cases.RmsNormCases.All,
