@@ -26,6 +26,9 @@ public enum OpRole
     /// <summary>The gradient of a weight, added to by the backward, in the statistics' type; starts as random numbers; compared.</summary>
     GradientSum,
 
+    /// <summary>Updated in place, in the statistics' type: starts as random numbers; compared.</summary>
+    State,
+
     /// <summary>Memory the operator needs and nobody reads; starts as NaN.</summary>
     Workspace,
 }
@@ -98,6 +101,10 @@ public sealed class OpCase
     /// <summary>Declares the accumulated gradient of weight <paramref name="of"/>, of its extents.</summary>
     public OpCase GradientSum(string name, string of) =>
         Add(new OpTensor(name, OpRole.GradientSum, Find(of).Extents, of, Values: null, Integers: null, DType: null));
+
+    /// <summary>What the forward updates in place, as moments are; <paramref name="values"/> draws one element.</summary>
+    public OpCase State(string name, int[] extents, Func<Random, double>? values = null) =>
+        Add(new OpTensor(name, OpRole.State, extents, Of: null, values, Integers: null, DType: null));
 
     public OpCase Workspace(string name, DType dtype, params int[] extents) =>
         Add(new OpTensor(name, OpRole.Workspace, extents, Of: null, Values: null, Integers: null, dtype));

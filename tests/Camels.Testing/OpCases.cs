@@ -10,6 +10,13 @@ public static class OpCases
         ["CachedAttention"] = Cases.CachedAttentionCases.All,
         ["LossHead"] = Cases.LossHeadCases.All,
         ["MatMul"] = Cases.MatMulCases.All,
+        ["AdamW"] = Cases.AdamWCases.All,
+        ["Add"] = Cases.AddCases.All,
+        ["Cast"] = Cases.CastCases.All,
+        ["Embedding"] = Cases.EmbeddingCases.All,
         ["RmsNorm"] = Cases.RmsNormCases.All,
+        ["Rope"] = Cases.RopeCases.All,
+        ["SumOfSquares"] = Cases.SumOfSquaresCases.All,
+        ["SwiGlu"] = Cases.SwiGluCases.All,
     };
 }

@@ -40,7 +40,7 @@ public static class OpChecks
         foreach ((string name, (double error, double plainError, double largest)) in worst)
         {
             OpRole role = opCase.Find(name).Role;
-            DType stored = role is OpRole.Statistic or OpRole.GradientSum ? DTypes.StatisticsOf(dtype) : dtype;
+            DType stored = role is OpRole.Statistic or OpRole.GradientSum or OpRole.State ? DTypes.StatisticsOf(dtype) : dtype;
             double tolerance = 2 * Math.Max(plainError, Numbers.HalfUlp(stored) * largest);
             Assert.True(
                 error <= tolerance,
@@ -99,7 +99,7 @@ public static class OpChecks
     }
 
     private static IEnumerable<OpTensor> Compared(OpCase opCase) => opCase.Tensors.Where(
-        t => t.Role is OpRole.Output or OpRole.Statistic or OpRole.Gradient or OpRole.GradientSum);
+        t => t.Role is OpRole.Output or OpRole.Statistic or OpRole.Gradient or OpRole.GradientSum or OpRole.State);
 
     private static OpRun RunAll(OpCase opCase, Device device, DType dtype, DType valuesOf, int seed = 1)
     {

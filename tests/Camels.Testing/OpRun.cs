@@ -97,7 +97,7 @@ public sealed unsafe class OpRun : IDisposable
     private DType TypeOf(OpTensor tensor) => tensor.Role switch
     {
         OpRole.Indices => DType.I32,
-        OpRole.Statistic or OpRole.GradientSum => DTypes.StatisticsOf(DType),
+        OpRole.Statistic or OpRole.GradientSum or OpRole.State => DTypes.StatisticsOf(DType),
         OpRole.Input when tensor.DType is not null => DTypes.StatisticsOf(DType),
         OpRole.Workspace => tensor.DType == DType.F32 ? DTypes.StatisticsOf(DType) : tensor.DType!.Value,
         _ => DType,
@@ -110,8 +110,9 @@ public sealed unsafe class OpRun : IDisposable
             case OpRole.Indices:
                 tensor.Integers.CopyTo(view.AsSpan<int>());
                 break;
-            case OpRole.Input or OpRole.Upstream or OpRole.GradientSum:
-                DType rounding = tensor.Role == OpRole.GradientSum || tensor.DType is not null ? DTypes.StatisticsOf(valuesOf) : valuesOf;
+            case OpRole.Input or OpRole.Upstream or OpRole.GradientSum or OpRole.State:
+                bool isWide = tensor.Role is OpRole.GradientSum or OpRole.State || tensor.DType is not null;
+                DType rounding = isWide ? DTypes.StatisticsOf(valuesOf) : valuesOf;
                 Func<Random, double> draw = tensor.Values ?? Numbers.Normal;
                 for (long i = 0; i < view.Elements; i++)
                 {

@@ -49,7 +49,8 @@ internal ref struct CpuLaneTree
         _height++;
     }
 
-    private static void Add(Span<float> left, ReadOnlySpan<float> right)
+    /// <summary>left += right.</summary>
+    public static void Add(Span<float> left, ReadOnlySpan<float> right)
     {
         int width = Vector<float>.Count;
         int c = 0;

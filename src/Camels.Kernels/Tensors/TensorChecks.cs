@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using System.Numerics;
 using System.Runtime.CompilerServices;
 
 namespace Camels.Kernels;
@@ -49,6 +50,26 @@ public static class TensorChecks
         {
             ThrowMismatch(tensor, dtype, extents, name, meaning);
         }
+    }
+
+    /// <summary>Throws unless the tensor has this type and the extents of <paramref name="like"/>.</summary>
+    public static void RequireLike(
+        this in Tensor tensor, DType dtype, in Tensor like,
+        [CallerArgumentExpression(nameof(tensor))] string name = "", [CallerArgumentExpression(nameof(like))] string likeName = "")
+    {
+        if (tensor.DType != dtype || !tensor.Shape.Equals(like.Shape))
+        {
+            throw new ArgumentException($"{name} is {tensor}, expected {dtype} {like.Shape} as {likeName}");
+        }
+    }
+
+    /// <summary>The number of lanes that laneBounds (lanes + 1) describes: a power of two.</summary>
+    public static int RequireLaneBounds(this in Tensor laneBounds)
+    {
+        int bounds = laneBounds.Rank1();
+        laneBounds.Require(DType.I32, [bounds]);
+        RequireThat(bounds >= 2 && BitOperations.IsPow2(bounds - 1), "laneBounds must hold one bound more than a power of two");
+        return bounds - 1;
     }
 
     /// <summary>The running total of a value that an argument must not exceed, or an explanation.</summary>

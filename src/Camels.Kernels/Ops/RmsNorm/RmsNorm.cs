@@ -34,7 +34,7 @@ public static partial class RmsNorm
         dy.Require(x.DType, [rows, channels]);
         weight.Require(x.DType, [channels]);
         rstd.Require(DTypes.StatisticsOf(x.DType), [rows]);
-        laneBounds.Require(DType.I32, [laneBounds.Rank1()]);
+        _ = laneBounds.RequireLaneBounds();
 
         switch (stream.Device.Kind)
         {

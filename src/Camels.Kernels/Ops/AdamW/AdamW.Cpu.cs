@@ -1,0 +1,96 @@
+using System.Numerics;
+
+namespace Camels.Kernels.Ops;
+
+public static unsafe partial class AdamW
+{
+    private static void UpdateCpu(
+        DeviceStream stream, Tensor weight, Tensor master, Tensor firstMoment, Tensor secondMoment, Tensor gradient, in AdamWSettings settings)
+    {
+        switch (weight.DType)
+        {
+            case DType.F32: UpdateCpu<CpuF32>(stream, weight, master, firstMoment, secondMoment, gradient, settings); break;
+            case DType.BF16: UpdateCpu<CpuBF16>(stream, weight, master, firstMoment, secondMoment, gradient, settings); break;
+            case DType.F16: UpdateCpu<CpuF16>(stream, weight, master, firstMoment, secondMoment, gradient, settings); break;
+            default: throw CpuParts.Unsupported(weight);
+        }
+    }
+
+    private static void UpdateCpu<T>(
+        DeviceStream stream, Tensor weight, Tensor master, Tensor firstMoment, Tensor secondMoment, Tensor gradient, in AdamWSettings settings)
+        where T : struct, ICpuElements
+    {
+        UpdateWork<T> work = new()
+        {
+            Weight = (void*)weight.Address,
+            Master = master.Pointer<float>(),
+            FirstMoment = firstMoment.Pointer<float>(),
+            SecondMoment = secondMoment.Pointer<float>(),
+            Gradient = gradient.Pointer<float>(),
+            Elements = weight.Elements,
+            Scale = (float)settings.GradientScale,
+            Beta1 = (float)settings.Beta1,
+            Rest1 = (float)(1 - settings.Beta1),
+            Beta2 = (float)settings.Beta2,
+            Rest2 = (float)(1 - settings.Beta2),
+            Keep = (float)(1 - (settings.LearningRate * settings.WeightDecay)),
+            Rate = (float)(settings.LearningRate / settings.Correction1),
+            Root = (float)settings.RootOfCorrection2,
+            Epsilon = (float)settings.Epsilon,
+        };
+        stream.Device.Workers.Run(ref work, CpuParts.OfElements(work.Elements).Count);
+    }
+
+    private struct UpdateWork<T> : ICpuWork
+        where T : struct, ICpuElements
+    {
+        public void* Weight;
+        public float* Master;
+        public float* FirstMoment;
+        public float* SecondMoment;
+        public float* Gradient;
+        public long Elements;
+        public float Scale;
+        public float Beta1;
+        public float Rest1;
+        public float Beta2;
+        public float Rest2;
+        public float Keep;
+        public float Rate;
+        public float Root;
+        public float Epsilon;
+
+        public readonly void Run(int part, int worker)
+        {
+            int width = Vector<float>.Count;
+            nint end = (nint)CpuParts.EndElement(part, Elements);
+            nint i = (nint)CpuParts.FirstElement(part);
+            for (; i <= end - width; i += width)
+            {
+                Vector<float> g = CpuF32.Load(Gradient, i) * Scale;
+                Vector<float> m = (CpuF32.Load(FirstMoment, i) * Beta1) + (g * Rest1);
+                Vector<float> v = (CpuF32.Load(SecondMoment, i) * Beta2) + (g * Rest2 * g);
+                Vector<float> w = (CpuF32.Load(Master, i) * Keep)
+                    - (m * Rate / ((Vector.SquareRoot(v) / Root) + new Vector<float>(Epsilon)));
+                CpuF32.Store(FirstMoment, i, m);
+                CpuF32.Store(SecondMoment, i, v);
+                CpuF32.Store(Master, i, w);
+                T.Store(Weight, i, w);
+                CpuF32.Store(Gradient, i, Vector<float>.Zero);
+            }
+
+            for (; i < end; i++)
+            {
+                float g = Gradient[i] * Scale;
+                float m = (FirstMoment[i] * Beta1) + (g * Rest1);
+                float v = (SecondMoment[i] * Beta2) + (g * Rest2 * g);
+                float w = (Master[i] * Keep) - (m * Rate / ((MathF.Sqrt(v) / Root) + Epsilon));
+                FirstMoment[i] = m;
+                SecondMoment[i] = v;
+                Master[i] = w;
+                T.StoreOne(Weight, i, w);
+                Gradient[i] = 0;
+            }
+        }
+    }
+}
