@@ -29,7 +29,8 @@ public static class AtomicFolder
         string partial = Beside(target, Partial);
         try
         {
-            RemoveLeftovers(target);
+            string parent = Directory.CreateDirectory(Path.GetDirectoryName(target)!).FullName;
+            RemoveLeftovers(parent, Path.GetFileName(target));
             Directory.CreateDirectory(partial);
             RequireFreeSpace(partial, neededBytes, destination);
             fill(new FolderWriter(partial));
@@ -47,11 +48,44 @@ public static class AtomicFolder
     }
 
     /// <summary>Removes a folder so that a crash leaves it whole or hidden under a temporary name, never half there under its own.</summary>
+    /// <exception cref="CamelsException">It cannot be removed: exit code 5.</exception>
     public static void Remove(string folder)
     {
-        string hidden = Beside(Path.GetFullPath(folder), Replaced);
-        Directory.Move(folder, hidden);
-        Directory.Delete(hidden, recursive: true);
+        try
+        {
+            string hidden = Beside(Path.GetFullPath(folder), Partial);
+            Directory.Move(folder, hidden);
+            Directory.Delete(hidden, recursive: true);
+        }
+        catch (Exception problem) when (problem is IOException or UnauthorizedAccessException)
+        {
+            throw CamelsException.RunFailed($"cannot remove {folder}: {problem.Message.ReplaceLineEndings(" ")}; remove it by hand", problem);
+        }
+    }
+
+    /// <summary>Clears up after writers that were killed: what was being replaced is put back, what was being written is removed.</summary>
+    /// <param name="parent">The folder in which folders were written; nobody else writes there.</param>
+    /// <param name="name">The name of one folder, or * for all.</param>
+    /// <exception cref="IOException">A leftover cannot be moved or removed.</exception>
+    public static void RemoveLeftovers(string parent, string name = "*")
+    {
+        foreach (string replaced in Directory.GetDirectories(parent, $".{name}{Replaced}"))
+        {
+            string original = Path.Combine(parent, Path.GetFileName(replaced)[1..^Replaced.Length]);
+            if (Directory.Exists(original))
+            {
+                Directory.Delete(replaced, recursive: true);
+            }
+            else
+            {
+                Directory.Move(replaced, original);
+            }
+        }
+
+        foreach (string partial in Directory.GetDirectories(parent, $".{name}{Partial}"))
+        {
+            Directory.Delete(partial, recursive: true);
+        }
     }
 
     /// <summary>Refuses when the disk of <paramref name="folder"/> has less than <paramref name="neededBytes"/> left.</summary>
@@ -84,24 +118,6 @@ public static class AtomicFolder
         Directory.Move(partial, target);
         FolderFlush.Flush(Path.GetDirectoryName(target)!);
         RemoveQuietly(replaced);
-    }
-
-    // A crash between the two renames of a replacement leaves the old folder under its temporary name: it is put back.
-    private static void RemoveLeftovers(string target)
-    {
-        string replaced = Beside(target, Replaced);
-        if (Directory.Exists(replaced) && !Directory.Exists(target))
-        {
-            Directory.Move(replaced, target);
-        }
-
-        foreach (string leftover in (ReadOnlySpan<string>)[replaced, Beside(target, Partial)])
-        {
-            if (Directory.Exists(leftover))
-            {
-                Directory.Delete(leftover, recursive: true);
-            }
-        }
     }
 
     private static void FlushFolders(string folder)

@@ -29,7 +29,7 @@ public sealed class FileToWrite : IDisposable
     {
         _digest.Wait();
         _hash.AppendData(bytes);
-        _stream.Write(bytes);
+        Write(bytes);
     }
 
     /// <summary>Appends a tensor, chunk by chunk; one chunk is digested while the next is made.</summary>
@@ -44,7 +44,7 @@ public sealed class FileToWrite : IDisposable
             _digest.Wait();
             _digest = Task.Run(() => _hash.AppendData(chunk, 0, count));
             (_filling, _digesting) = (_digesting, _filling);
-            _stream.Write(chunk, 0, count);
+            Write(chunk.AsSpan(0, count));
         }
     }
 
@@ -62,6 +62,19 @@ public sealed class FileToWrite : IDisposable
         _digest.Wait();
         _hash.Dispose();
         _stream.Dispose();
+    }
+
+    private void Write(ReadOnlySpan<byte> bytes)
+    {
+        try
+        {
+            _stream.Write(bytes);
+        }
+        catch (ArgumentOutOfRangeException problem)
+        {
+            // This is how .NET reports EFBIG.
+            throw new IOException($"{_relativePath} may not have more than {_stream.Position} bytes: a limit of the file system or of ulimit -f", problem);
+        }
     }
 
     private void Reserve(int count)

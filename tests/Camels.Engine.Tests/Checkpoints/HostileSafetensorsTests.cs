@@ -99,7 +99,7 @@ public class HostileSafetensorsTests
     {
         using TemporaryFolder folder = new();
         string json = "{\"__metadata__\":{\"format\":\"pt\"}," + A + ",\"b.weight\":{\"dtype\":\"BF16\",\"shape\":[3,2],\"data_offsets\":[8,20]}}";
-        Fuzz.Run(File(Encoding.UTF8.GetBytes(json), 20), cases: 3000, bytes =>
+        Fuzz.Run(File(Encoding.UTF8.GetBytes(json), 20), cases: 1000, bytes =>
         {
             using SafetensorsFile file = SafetensorsFile.Open(folder.WriteFile("x.safetensors", bytes));
             foreach (StoredTensor tensor in file.Tensors)

@@ -140,7 +140,7 @@ public class ModelConfigTests
     {
         using TemporaryFolder folder = new();
         byte[] config = ModelConfigFile.ToJson(Read(With("eos_token_id", "[2, 7]")));
-        Fuzz.Run(config, cases: 2000, bytes =>
+        Fuzz.Run(config, cases: 1000, bytes =>
         {
             ModelConfig read = ModelConfigFile.Read(folder.WriteFile("config.json", bytes));
             Assert.True(read.ParameterCount() > 0);

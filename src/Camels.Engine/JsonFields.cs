@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 
-namespace Camels.Engine.Models;
+namespace Camels.Engine;
 
 /// <summary>The fields of a JSON object, each read with the values that are accepted; what is not is refused by name and value.</summary>
 internal sealed class JsonFields(JsonElement element, string path)
@@ -79,10 +79,14 @@ internal sealed class JsonFields(JsonElement element, string path)
             return standard;
         }
 
-        return !IsMissing(name) && IsInteger(element.GetProperty(name), smallest, largest, out int number)
+        return (int)Integer64(name, smallest, largest);
+    }
+
+    /// <summary>An integer of a range inside ±2^53; refused where the field is missing.</summary>
+    public long Integer64(string name, long smallest, long largest) =>
+        !IsMissing(name) && IsInteger(element.GetProperty(name), smallest, largest, out long number)
             ? number
             : throw Refused(name, Range(smallest, largest));
-    }
 
     /// <summary>An integer, a list of integers, or null for none.</summary>
     public int[] Integers(string name, int smallest, int largest)
@@ -101,10 +105,19 @@ internal sealed class JsonFields(JsonElement element, string path)
         List<int> numbers = [];
         foreach (JsonElement item in value.EnumerateArray())
         {
-            numbers.Add(IsInteger(item, smallest, largest, out int number) ? number : throw Refused(name, "only " + Range(smallest, largest)));
+            numbers.Add(IsInteger(item, smallest, largest, out long number) ? (int)number : throw Refused(name, "only " + Range(smallest, largest)));
         }
 
         return [.. numbers];
+    }
+
+    /// <summary>A list of objects.</summary>
+    public IReadOnlyList<JsonFields> Objects(string name)
+    {
+        bool isList = element.TryGetProperty(name, out JsonElement value) && value.ValueKind == JsonValueKind.Array;
+        return isList && value.EnumerateArray().All(item => item.ValueKind == JsonValueKind.Object)
+            ? [.. value.EnumerateArray().Select(item => new JsonFields(item, path))]
+            : throw Refused(name, "a list of objects");
     }
 
     /// <summary>Refuses the field unless <paramref name="holds"/>.</summary>
@@ -130,7 +143,7 @@ internal sealed class JsonFields(JsonElement element, string path)
     }
 
     // 512.0 is an integer too: some writers know one kind of number only.
-    private static bool IsInteger(JsonElement value, int smallest, int largest, out int number)
+    private static bool IsInteger(JsonElement value, long smallest, long largest, out long number)
     {
         number = 0;
         if (value.ValueKind != JsonValueKind.Number || !value.TryGetDouble(out double real) || real < smallest || real > largest)
@@ -138,10 +151,10 @@ internal sealed class JsonFields(JsonElement element, string path)
             return false;
         }
 
-        number = (int)real;
+        number = (long)real;
         return number == real;
     }
 
-    private static string Range(int smallest, int largest) =>
+    private static string Range(long smallest, long largest) =>
         string.Create(CultureInfo.InvariantCulture, $"an integer from {smallest} to {largest}");
 }
