@@ -25,6 +25,8 @@ internal static partial class LayeringRules
         ["Checkpoints"] = ["Models", "Parameters"],
         ["Training"] = ["Checkpoints", "Data", "Layers", "Models", "Parameters", "Sharding", "Tokenizers"],
         ["Generation"] = ["Checkpoints", "Layers", "Models", "Parameters", "Tokenizers"],
+        ["Verification"] =
+            ["Checkpoints", "Data", "Generation", "Layers", "Models", "Parameters", "Sharding", "Tokenizers", "Training"],
         ["Evaluation"] = ["Checkpoints", "Data", "Generation", "Layers", "Models", "Parameters", "Tokenizers"],
     };
 
