@@ -1,0 +1,209 @@
+using System.Globalization;
+using System.Text.Json;
+
+namespace Camels.Engine.Data;
+
+/// <summary>What was read from one source and what became of it; counts of records (conversations).</summary>
+public sealed record SourceAudit
+{
+    private const int MostListed = 20;
+
+    /// <summary>Name in the run, as in log.jsonl.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>True where the source is validation data of its own.</summary>
+    public required bool IsValidation { get; init; }
+
+    /// <summary>Records read.</summary>
+    public long Records { get; set; }
+
+    /// <summary>Dropped: an assistant turn has no text.</summary>
+    public long Empty { get; set; }
+
+    /// <summary>Same content as an earlier record of the split; kept.</summary>
+    public long Duplicate { get; set; }
+
+    /// <summary>Longer than a row; what follows says what became of them.</summary>
+    public long OverLong { get; set; }
+
+    /// <summary>Of the over-long: kept in full, in several documents.</summary>
+    public long Split { get; set; }
+
+    /// <summary>Of the over-long: turn pairs are missing.</summary>
+    public long Truncated { get; set; }
+
+    /// <summary>Of the over-long: dropped.</summary>
+    public long OverLongDropped { get; set; }
+
+    /// <summary>A user's message at the end has no answer; that message was left out.</summary>
+    public long Unanswered { get; set; }
+
+    /// <summary>Conversations that went to the validation split.</summary>
+    public long HeldOut { get; set; }
+
+    /// <summary>Dropped from training: the same content is in the validation sources.</summary>
+    public long InValidationSources { get; set; }
+
+    /// <summary>Where the first records of the counts above stand, each with its reason.</summary>
+    public List<string> Listed { get; init; } = [];
+
+    internal void List(RecordPlace place, string reason)
+    {
+        if (Listed.Count < MostListed)
+        {
+            Listed.Add($"{place}: {reason}");
+        }
+    }
+}
+
+/// <summary>What is in one split, measured on the prepared tokens.</summary>
+public sealed record SplitAudit
+{
+    /// <summary>Rows.</summary>
+    public required int Rows { get; init; }
+
+    /// <summary>Documents.</summary>
+    public required long Documents { get; init; }
+
+    /// <summary>Tokens.</summary>
+    public required long Tokens { get; init; }
+
+    /// <summary>Trained tokens.</summary>
+    public required long TrainedTokens { get; init; }
+
+    /// <summary>Trained tokens over tokens.</summary>
+    public required double TrainedShare { get; init; }
+
+    /// <summary>Tokens over rows × sequence length.</summary>
+    public required double Fill { get; init; }
+
+    /// <summary>Assistant turns.</summary>
+    public required long AssistantTurns { get; init; }
+
+    /// <summary>Assistant turns that end with a trained EOS.</summary>
+    public required long AssistantTurnsWithTrainedEos { get; init; }
+
+    /// <summary>Tokens of assistant turns that are not trained.</summary>
+    public required long MaskedAssistantTokens { get; init; }
+
+    /// <summary>Trained tokens outside assistant turns, or first in their document.</summary>
+    public required long TrainedUserTokens { get; init; }
+
+    /// <summary>Documents by their number of BOS tokens (where BOS is also EOS, those that end assistant turns are not counted).</summary>
+    public required SortedDictionary<int, long> DocumentsByBosCount { get; init; }
+
+    /// <summary>Documents that do not start as the tokenizer starts them, or hold another number of BOS tokens than that.</summary>
+    public required long DocumentsWithWrongBos { get; init; }
+
+    /// <summary>Rows without a trained token.</summary>
+    public required int RowsWithoutTrainedToken { get; init; }
+
+    /// <summary>Documents and trained tokens per source name.</summary>
+    public required SortedDictionary<string, SourceTokens> Sources { get; init; }
+
+    /// <summary>Share of assistant turns whose EOS is trained; anything but 1 is refused.</summary>
+    public double EosCoverage => AssistantTurns == 0 ? 0 : (double)AssistantTurnsWithTrainedEos / AssistantTurns;
+
+    /// <summary>Measures a split.</summary>
+    public static SplitAudit Measure(PreparedData data) => new AuditMeter(data).Measure();
+
+    /// <summary>What forbids training on this split, in words; empty: nothing.</summary>
+    public IEnumerable<string> Errors()
+    {
+        if (TrainedUserTokens > 0)
+        {
+            yield return string.Create(CultureInfo.InvariantCulture, $"{TrainedUserTokens} tokens outside assistant turns are trained");
+        }
+
+        if (AssistantTurnsWithTrainedEos != AssistantTurns)
+        {
+            yield return string.Create(
+                CultureInfo.InvariantCulture, $"{AssistantTurns - AssistantTurnsWithTrainedEos} assistant turns lack a trained EOS");
+        }
+
+        if (DocumentsWithWrongBos > 0)
+        {
+            yield return string.Create(CultureInfo.InvariantCulture, $"{DocumentsWithWrongBos} documents have a wrong number of BOS tokens");
+        }
+
+        if (TrainedTokens == 0)
+        {
+            yield return "no token is trained, so there is nothing to train on";
+        }
+    }
+}
+
+/// <summary>Share of one source in a split.</summary>
+/// <param name="Documents">Its documents.</param>
+/// <param name="Tokens">Their tokens.</param>
+/// <param name="TrainedTokens">Those that are trained.</param>
+public sealed record SourceTokens(long Documents, long Tokens, long TrainedTokens);
+
+/// <summary>The audit of prepared data: audit.json.</summary>
+public sealed record Audit
+{
+    internal const string FileName = "audit.json";
+
+    private static readonly JsonSerializerOptions _json = new()
+    {
+        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
+        WriteIndented = true,
+    };
+
+    /// <summary>The prepared data's key.</summary>
+    public required string Key { get; init; }
+
+    /// <summary>What was read.</summary>
+    public required IReadOnlyList<SourceAudit> Sources { get; init; }
+
+    /// <summary>What is trained on.</summary>
+    public required SplitAudit Train { get; init; }
+
+    /// <summary>What is held out, or null.</summary>
+    public required SplitAudit? Validation { get; init; }
+
+    /// <summary>Throws (exit code 3) what forbids training; strict: over-long and duplicate records too.</summary>
+    public void Require(bool strict)
+    {
+        List<string> errors = [.. Train.Errors()];
+        errors.AddRange(Validation?.Errors().Select(error => $"validation: {error}") ?? []);
+        if (strict)
+        {
+            AddStrict(errors, Sources.Sum(source => source.OverLong), "are longer than a row", "longer than a row");
+            AddStrict(errors, Sources.Sum(source => source.Duplicate), "are duplicates", "duplicate");
+        }
+
+        if (errors.Count > 0)
+        {
+            throw CamelsException.BadInput($"the audit refuses this data: {string.Join("; ", errors)}.");
+        }
+    }
+
+    /// <summary>The audit as JSON.</summary>
+    public string ToJson() => JsonSerializer.Serialize(this, _json);
+
+    internal static Audit Read(string folder)
+    {
+        string path = Path.Combine(folder, FileName);
+        try
+        {
+            using FileStream stream = DataFiles.OpenRead(path);
+            return JsonSerializer.Deserialize<Audit>(stream, _json) ?? throw new JsonException("it is null");
+        }
+        catch (JsonException broken)
+        {
+            throw CamelsException.BadInput(
+                $"{path}: not an audit of prepared data ({broken.Message}). Delete the folder and prepare again.", broken);
+        }
+    }
+
+    private void AddStrict(List<string> errors, long count, string what, string reason)
+    {
+        if (count > 0)
+        {
+            string? first = Sources.SelectMany(source => source.Listed).FirstOrDefault(entry => entry.Contains(reason, StringComparison.Ordinal));
+            string example = first is null ? "" : $" ({first})";
+            errors.Add(string.Create(CultureInfo.InvariantCulture, $"strict: {count} records {what}{example}"));
+        }
+    }
+}

@@ -1,0 +1,108 @@
+namespace Camels.Engine.Data;
+
+/// <summary>
+/// Measures a split on its tokens alone: it knows where turns are and which ids are BOS and EOS, and derives from that what should be
+/// trained, without the code that made the masks.
+/// </summary>
+internal sealed class AuditMeter(PreparedData data)
+{
+    private readonly SortedDictionary<int, long> _documentsByBosCount = [];
+    private readonly long[] _documents = new long[data.SourceNames.Count];
+    private readonly long[] _tokens = new long[data.SourceNames.Count];
+    private readonly long[] _trainedTokens = new long[data.SourceNames.Count];
+    private long _assistantTurns;
+    private long _withTrainedEos;
+    private long _assistantTokens;
+    private long _trainedAssistantTokens;
+    private long _wrongBos;
+    private int _rowsWithoutTrained;
+
+    public SplitAudit Measure()
+    {
+        for (int row = 0; row < data.Rows; row++)
+        {
+            MeasureRow(data.Row(row));
+        }
+
+        return new SplitAudit
+        {
+            Rows = data.Rows,
+            Documents = data.Documents,
+            Tokens = data.Tokens,
+            TrainedTokens = data.TrainedTokens,
+            TrainedShare = (double)data.TrainedTokens / data.Tokens,
+            Fill = data.Tokens / ((double)data.Rows * data.Manifest.SequenceLength),
+            AssistantTurns = _assistantTurns,
+            AssistantTurnsWithTrainedEos = _withTrainedEos,
+            MaskedAssistantTokens = _assistantTokens - _trainedAssistantTokens,
+            TrainedUserTokens = data.TrainedTokens - _trainedAssistantTokens,
+            DocumentsByBosCount = _documentsByBosCount,
+            DocumentsWithWrongBos = _wrongBos,
+            RowsWithoutTrainedToken = _rowsWithoutTrained,
+            Sources = new(Enumerable.Range(0, data.SourceNames.Count).ToDictionary(
+                source => data.SourceNames[source],
+                source => new SourceTokens(_documents[source], _tokens[source], _trainedTokens[source]))),
+        };
+    }
+
+    private void MeasureRow(PackedRow row)
+    {
+        _rowsWithoutTrained += row.Trained.Contains((byte)1) ? 0 : 1;
+        int firstTurn = 0;
+        for (int document = 0; document < row.DocumentSources.Length; document++)
+        {
+            int start = row.DocumentBounds[document];
+            int end = row.DocumentBounds[document + 1];
+            int endTurn = firstTurn;
+            while (endTurn < row.Turns.Length && row.Turns[endTurn].End <= end)
+            {
+                endTurn++;
+            }
+
+            int source = row.DocumentSources[document];
+            _documents[source]++;
+            _tokens[source] += end - start;
+            _trainedTokens[source] += row.Trained[start..end].Count((byte)1);
+            int eosThatAreBos = MeasureTurns(row, start, row.Turns[firstTurn..endTurn]);
+            MeasureBos(row.Ids[start..end], eosThatAreBos);
+            firstTurn = endTurn;
+        }
+    }
+
+    // Returns the number of assistant turns that end with a token that is BOS and EOS at once.
+    private int MeasureTurns(PackedRow row, int documentStart, ReadOnlySpan<Turn> turns)
+    {
+        int eosThatAreBos = 0;
+        int previousEnd = documentStart + 1;    // the first token of a document is never a target
+        foreach (Turn turn in turns)
+        {
+            int start = Math.Max(turn.Start, previousEnd);
+            if (turn.Role == Role.Assistant && turn.End > start)
+            {
+                bool endsWithEos = row.Ids[turn.End - 1] == data.Manifest.EosId;
+                _assistantTurns++;
+                _assistantTokens += turn.End - start;
+                _trainedAssistantTokens += row.Trained[start..turn.End].Count((byte)1);
+                _withTrainedEos += endsWithEos && row.Trained[turn.End - 1] == 1 ? 1 : 0;
+                eosThatAreBos += endsWithEos && data.Manifest.EosId == data.Manifest.BosId ? 1 : 0;
+            }
+
+            previousEnd = Math.Max(previousEnd, turn.End);
+        }
+
+        return eosThatAreBos;
+    }
+
+    private void MeasureBos(ReadOnlySpan<int> document, int eosThatAreBos)
+    {
+        if (data.Manifest.BosId is not int bosId)
+        {
+            return;
+        }
+
+        int count = document.Count(bosId) - eosThatAreBos;
+        _documentsByBosCount[count] = _documentsByBosCount.GetValueOrDefault(count) + 1;
+        bool isRight = data.Manifest.AddsBos ? count == 1 && document[0] == bosId : count == 0;
+        _wrongBos += isRight ? 0 : 1;
+    }
+}

@@ -1,0 +1,67 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+
+namespace Camels.Engine.Data;
+
+/// <summary>What is known of a document before it gets its row.</summary>
+/// <param name="Offset">First byte in the store.</param>
+/// <param name="Tokens">Number of tokens.</param>
+/// <param name="Turns">Number of turns.</param>
+/// <param name="Source">Index of its source.</param>
+/// <param name="Record">Number of its record in the source.</param>
+/// <param name="ContentHash">Of the conversation it comes from.</param>
+internal readonly record struct StoredDocument(long Offset, int Tokens, int Turns, int Source, long Record, UInt128 ContentHash);
+
+/// <summary>
+/// Documents in the order they were read, in a temporary file: so packing can look at all of them at once while memory holds only their
+/// sizes. Per document: turns, ids, trained flags, padded to four bytes.
+/// </summary>
+internal sealed class DocumentStore(string path) : IDisposable
+{
+    private readonly TokenFileWriter<byte> _writer = new(path);
+    private readonly List<StoredDocument> _documents = [];
+    private TokenFile<byte>? _file;
+
+    public ReadOnlySpan<StoredDocument> Documents => CollectionsMarshal.AsSpan(_documents);
+
+    public void Append(EncodedDocuments documents, int source, long record, UInt128 contentHash)
+    {
+        ReadOnlySpan<byte> padding = [0, 0, 0];
+        for (int i = 0; i < documents.Count; i++)
+        {
+            ReadOnlySpan<Turn> turns = documents.Turns(i);
+            ReadOnlySpan<int> ids = documents.Ids(i);
+            _documents.Add(new StoredDocument(_writer.Count, ids.Length, turns.Length, source, record, contentHash));
+            _writer.Write(MemoryMarshal.AsBytes(turns));
+            _writer.Write(MemoryMarshal.AsBytes(ids));
+            _writer.Write(documents.Trained(i));
+            _writer.Write(padding[..(-ids.Length & 3)]);
+        }
+    }
+
+    /// <summary>Ends writing; from now on documents can be read.</summary>
+    public void Seal()
+    {
+        FileSeal seal = _writer.Seal();
+        _writer.Dispose();
+        _file = new TokenFile<byte>(path, seal.Bytes);
+    }
+
+    public void Read(
+        StoredDocument document, out ReadOnlySpan<Turn> turns, out ReadOnlySpan<int> ids, out ReadOnlySpan<byte> trained)
+    {
+        int turnBytes = document.Turns * Unsafe.SizeOf<Turn>();
+        int idBytes = document.Tokens * sizeof(int);
+        ReadOnlySpan<byte> all = _file!.Slice(document.Offset, turnBytes + idBytes + document.Tokens);
+        turns = MemoryMarshal.Cast<byte, Turn>(all[..turnBytes]);
+        ids = MemoryMarshal.Cast<byte, int>(all.Slice(turnBytes, idBytes));
+        trained = all[(turnBytes + idBytes)..];
+    }
+
+    public void Dispose()
+    {
+        _writer.Dispose();
+        _file?.Dispose();
+        File.Delete(path);
+    }
+}

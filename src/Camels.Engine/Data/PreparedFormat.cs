@@ -1,0 +1,89 @@
+using System.Text.Json;
+
+namespace Camels.Engine.Data;
+
+/// <summary>A turn of a document.</summary>
+/// <param name="Start">First token of its content.</param>
+/// <param name="End">One past its last token; an assistant's turn ends with its EOS.</param>
+/// <param name="Role">Who speaks.</param>
+public readonly record struct Turn(int Start, int End, Role Role);
+
+/// <summary>Where a row begins in the files of its split; the entry after the last row holds the totals.</summary>
+/// <param name="FirstToken">In ids and trained.</param>
+/// <param name="FirstDocument">In sources and records; bounds hold one entry more per row.</param>
+/// <param name="FirstTurn">In turns.</param>
+internal readonly record struct RowStart(long FirstToken, long FirstDocument, long FirstTurn);
+
+/// <summary>
+/// manifest.json of a folder of prepared data, written last. Beside it, per split ("train", "validation"), flat little-endian arrays:
+/// SPLIT.ids (int32) and SPLIT.trained (bytes), one entry a token; SPLIT.rows (<see cref="RowStart"/>), one more than rows; SPLIT.bounds
+/// (int32), documents + 1 a row; SPLIT.sources (int32) and SPLIT.records (int64), one a document; SPLIT.turns (<see cref="Turn"/>, tokens
+/// counted from the row's start). audit.json is for people.
+/// </summary>
+public sealed record PreparedManifest
+{
+    /// <summary>The version this program writes and reads; part of the key.</summary>
+    public const int CurrentVersion = 1;
+
+    internal const string FileName = "manifest.json";
+
+    private static readonly JsonSerializerOptions _json = new(JsonSerializerDefaults.Strict)
+    {
+        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
+        WriteIndented = true,
+    };
+
+    /// <summary>The layout's version.</summary>
+    public required int Version { get; init; }
+
+    /// <summary>SHA-256 of data bytes, tokenizer, template, settings and version, lower-case hex.</summary>
+    public required string Key { get; init; }
+
+    /// <summary><see cref="Tokenizers.ITokenizer.Sha256"/> of the tokenizer.</summary>
+    public required string TokenizerSha256 { get; init; }
+
+    /// <summary>Every id is below it.</summary>
+    public required int VocabularySize { get; init; }
+
+    /// <summary>True where every document starts with BOS.</summary>
+    public required bool AddsBos { get; init; }
+
+    /// <summary>The tokenizer's BOS, or null.</summary>
+    public required int? BosId { get; init; }
+
+    /// <summary>The id that ends every assistant turn.</summary>
+    public required int EosId { get; init; }
+
+    /// <summary>Name of the chat template.</summary>
+    public required string Template { get; init; }
+
+    /// <summary>Most tokens of a row.</summary>
+    public required int SequenceLength { get; init; }
+
+    /// <summary>Names of the sources that documents refer to.</summary>
+    public required string[] SourceNames { get; init; }
+
+    /// <summary>Size and checksum per file name.</summary>
+    public required Dictionary<string, FileSeal> Files { get; init; }
+
+    internal static PreparedManifest Read(string folder)
+    {
+        string path = Path.Combine(folder, FileName);
+        try
+        {
+            using FileStream stream = DataFiles.OpenRead(path);
+            PreparedManifest manifest = JsonSerializer.Deserialize<PreparedManifest>(stream, _json)
+                ?? throw CamelsException.BadInput($"{path}: is null. Prepare the data again.");
+            return manifest.Version == CurrentVersion
+                ? manifest
+                : throw CamelsException.BadInput($"{path}: version {manifest.Version}, expected {CurrentVersion}. Prepare the data again.");
+        }
+        catch (JsonException broken)
+        {
+            throw CamelsException.BadInput($"{path}: not a manifest of prepared data ({broken.Message}). Prepare the data again.", broken);
+        }
+    }
+
+    internal void Write(string folder) =>
+        DataFiles.WriteText(Path.Combine(folder, FileName), JsonSerializer.Serialize(this, _json));
+}

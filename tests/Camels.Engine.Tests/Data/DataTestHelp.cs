@@ -1,0 +1,28 @@
+using Camels.Engine.Data;
+using Xunit;
+
+namespace Camels.Engine.Tests.Data;
+
+internal static class DataTestHelp
+{
+    public static Conversation[] Read(string dataset, string path, ulong seed = 42)
+    {
+        DatasetFormat format = DatasetCatalog.Find(dataset);
+        return [.. format.Read(new DatasetInput { Dataset = format.Name, Files = format.FilesAt(path), Seed = seed })];
+    }
+
+    public static CamelsException Fails(ExitCode code, Action action, params string[] inMessage)
+    {
+        CamelsException failure = Assert.Throws<CamelsException>(action);
+        Assert.Equal(code, failure.Code);
+        Assert.All(inMessage, part => Assert.Contains(part, failure.Message, StringComparison.Ordinal));
+        Assert.True(failure.Message.Split('\n').Length <= 2, failure.Message);
+        return failure;
+    }
+
+    public static string MessagesLine(params (string Role, string Content)[] messages) =>
+        System.Text.Json.JsonSerializer.Serialize(new { messages = messages.Select(m => new { role = m.Role, content = m.Content }) }) + "\n";
+
+    public static string Turns(params string[] texts) =>
+        MessagesLine([.. texts.Select((text, i) => (i % 2 == 0 ? "user" : "assistant", text))]);
+}
