@@ -142,12 +142,12 @@ public sealed record SourceTokens(long Documents, long Tokens, long TrainedToken
 /// <summary>The audit of prepared data: audit.json.</summary>
 public sealed record Audit
 {
-    internal const string FileName = "audit.json";
+    private const string FileName = "audit.json";
+    private const long MostBytes = 1 << 20;
 
     private static readonly JsonSerializerOptions _json = new()
     {
         PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
-        WriteIndented = true,
     };
 
     /// <summary>The prepared data's key.</summary>
@@ -179,21 +179,19 @@ public sealed record Audit
         }
     }
 
-    /// <summary>The audit as JSON.</summary>
-    public string ToJson() => JsonSerializer.Serialize(this, _json);
+    internal void Write(string folder) => DataFiles.Write(Path.Combine(folder, FileName), JsonText.Of(this));
 
     internal static Audit Read(string folder)
     {
         string path = Path.Combine(folder, FileName);
         try
         {
-            using FileStream stream = DataFiles.OpenRead(path);
-            return JsonSerializer.Deserialize<Audit>(stream, _json) ?? throw new JsonException("it is null");
+            return JsonSerializer.Deserialize<Audit>(StrictJson.ReadBytes(path, MostBytes), _json) ?? throw new JsonException("it is null");
         }
         catch (JsonException broken)
         {
             throw CamelsException.BadInput(
-                $"{path}: not an audit of prepared data ({broken.Message}). Delete the folder and prepare again.", broken);
+                $"{path}: not an audit of prepared data ({StrictJson.WithoutPosition(broken.Message)}). Delete the folder and prepare again.", broken);
         }
     }
 

@@ -1,5 +1,4 @@
 using System.Security.Cryptography;
-using System.Text;
 
 namespace Camels.Engine.Data;
 
@@ -34,10 +33,10 @@ internal static class DataFiles
     }
 
     /// <summary>Writes a small new file down to the disk; a full or unwritable disk is exit code 5.</summary>
-    public static void WriteText(string path, string text)
+    public static void Write(string path, ReadOnlySpan<byte> bytes)
     {
         using TokenFileWriter<byte> writer = new(path);
-        writer.Write(Encoding.UTF8.GetBytes(text + "\n"));
+        writer.Write(bytes);
         writer.Seal();
     }
 }

@@ -98,7 +98,7 @@ public static class DataPreparation
             Validation = validation is null ? null : SplitAudit.Measure(validation),
         };
         audit.Require(strict);
-        DataFiles.WriteText(Path.Combine(folder, Audit.FileName), audit.ToJson());
+        audit.Write(folder);
         return audit;
     }
 

@@ -7,12 +7,11 @@ namespace Camels.Engine.Data;
 
 /// <summary>
 /// Streams the objects of JSON data files: one array of objects, or one object a line; the first character tells which. Memory is bounded by
-/// the longest record (at most <see cref="MaxRecordBytes"/>), nesting by <see cref="MaxDepth"/>. Anything wrong is exit code 3.
+/// the longest record (at most <see cref="MaxRecordBytes"/>), nesting by <see cref="StrictJson.MaximumDepth"/>. Anything wrong is exit code 3.
 /// </summary>
 internal sealed class JsonRecords : IDisposable
 {
     public const int MaxRecordBytes = 64 << 20;
-    public const int MaxDepth = 64;
 
     private const int FirstBufferBytes = 1 << 16;
 
@@ -122,7 +121,7 @@ internal sealed class JsonRecords : IDisposable
         CheckUtf8(line.Span);
         try
         {
-            return JsonDocument.Parse(line, new JsonDocumentOptions { MaxDepth = MaxDepth });
+            return JsonDocument.Parse(line, new JsonDocumentOptions { MaxDepth = StrictJson.MaximumDepth });
         }
         catch (JsonException broken)
         {
@@ -137,7 +136,7 @@ internal sealed class JsonRecords : IDisposable
             try
             {
                 ReadOnlySpan<byte> available = _buffer.AsSpan(_start, _end - _start);
-                JsonReaderState state = new(new JsonReaderOptions { MaxDepth = MaxDepth });
+                JsonReaderState state = new(new JsonReaderOptions { MaxDepth = StrictJson.MaximumDepth });
                 Utf8JsonReader reader = new(available, isFinalBlock: _atEndOfFile, state);
                 if (JsonDocument.TryParseValue(ref reader, out JsonDocument? document))
                 {
@@ -276,7 +275,7 @@ internal sealed class JsonRecords : IDisposable
     {
         long lines = broken.LineNumber ?? 0;
         long bytes = broken.BytePositionInLine ?? 0;
-        string reason = broken.Message.Split(" LineNumber:")[0].Split(" Path:")[0].TrimEnd('.');
+        string reason = StrictJson.WithoutPosition(broken.Message).TrimEnd('.');
         return Broken($"broken JSON: {reason}", _line + lines, lines == 0 ? _column + bytes : bytes + 1, broken);
     }
 

@@ -3,10 +3,13 @@ namespace Camels.Engine.Data;
 /// <summary>What happens to a conversation with more tokens than a row holds.</summary>
 public enum OverLength
 {
-    /// <summary>Split at turns into several documents; a turn pair longer than a row is dropped and counted.</summary>
+    /// <summary>Split between turn pairs into several documents, each with the system message; a pair longer than a row is dropped and counted.</summary>
     Split,
 
-    /// <summary>Cut at the end of the row.</summary>
+    /// <summary>
+    /// The leading turn pairs that fit a row are kept, the rest is cut and counted. A cut answer is not kept: without its EOS it would teach
+    /// not to stop.
+    /// </summary>
     Truncate,
 
     /// <summary>Left out and counted.</summary>

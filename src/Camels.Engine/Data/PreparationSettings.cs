@@ -2,55 +2,11 @@ using System.Globalization;
 
 namespace Camels.Engine.Data;
 
-/// <summary>What happens to a conversation that is longer than a row.</summary>
-public enum OverLength
-{
-    /// <summary>It is split between turn pairs, the system message repeated; a pair longer than a row is dropped and counted.</summary>
-    Split,
-
-    /// <summary>The leading turn pairs that fit are kept. A cut answer is not kept: without its EOS it would teach not to stop.</summary>
-    Truncate,
-
-    /// <summary>It is dropped and counted.</summary>
-    Drop,
-}
-
-/// <summary>Whose behaviour the preparation has.</summary>
-public enum DataCompatibility
-{
-    /// <summary>Camels' own.</summary>
-    None,
-
-    /// <summary>open-instruct of 2023, defects included.</summary>
-    OpenInstruct2023,
-}
-
 /// <summary>One source of conversations.</summary>
 /// <param name="Dataset">Name or alias in <see cref="DatasetCatalog"/>.</param>
 /// <param name="Path">A file, or a folder of them.</param>
 /// <param name="Examples">Read only the first so many records; null: all.</param>
-public sealed record DataSource(string Dataset, string Path, long? Examples = null)
-{
-    /// <summary>Parses the short form DATASET=PATH or DATASET=PATH:EXAMPLES; anything else is exit code 2.</summary>
-    public static DataSource Parse(string text)
-    {
-        int equals = text.IndexOf('=', StringComparison.Ordinal);
-        if (equals <= 0 || equals == text.Length - 1)
-        {
-            throw CamelsException.Usage($"data \"{text}\": expected DATASET=PATH or DATASET=PATH:EXAMPLES, as in alpaca=alpaca_data.json:1000.");
-        }
-
-        string dataset = text[..equals];
-        string path = text[(equals + 1)..];
-        int colon = path.LastIndexOf(':');
-        bool isLimited = colon > 0
-            && long.TryParse(path.AsSpan(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture, out long examples)
-            && examples > 0;
-        return isLimited
-            ? new DataSource(dataset, path[..colon], long.Parse(path.AsSpan(colon + 1), CultureInfo.InvariantCulture))
-            : new DataSource(dataset, path);
-    }
-}
+public sealed record DataSource(string Dataset, string Path, int? Examples = null);
 
 /// <summary>Everything but the tokenizer that decides the prepared data.</summary>
 public sealed record PreparationSettings
@@ -83,7 +39,7 @@ public sealed record PreparationSettings
     public bool Strict { get; init; }
 
     /// <summary>Whose behaviour.</summary>
-    public DataCompatibility Compatibility { get; init; } = DataCompatibility.None;
+    public Compatibility Compatibility { get; init; } = Compatibility.None;
 
     /// <summary>Throws (exit code 2) what no data could make right.</summary>
     public void Check()
@@ -100,7 +56,7 @@ public sealed record PreparationSettings
             Sources.Concat(ValidationSources).All(source => source.Examples is null or > 0),
             "data.sources: examples must be at least 1");
         Require(
-            Compatibility == DataCompatibility.None,
+            Compatibility == Compatibility.None,
             "data.compatibility open_instruct_2023 is not available yet, expected none");
     }
 

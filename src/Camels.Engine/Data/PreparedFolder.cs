@@ -1,3 +1,5 @@
+using Camels.Kernels.Interop;
+
 namespace Camels.Engine.Data;
 
 /// <summary>A folder that holds prepared data or nothing, and changes from one to another in one step.</summary>
@@ -29,6 +31,7 @@ internal sealed class PreparedFolder
         {
             Directory.CreateDirectory(partial);
             TResult result = write(partial);
+            FolderFlush.Flush(partial);
             TakePlace(partial);
             return result;
         }
@@ -51,6 +54,7 @@ internal sealed class PreparedFolder
         }
 
         Directory.Move(partial, Path);
+        FolderFlush.Flush(System.IO.Path.GetDirectoryName(Path)!);
         DeleteIfThere(old);
     }
 

@@ -26,11 +26,11 @@ public sealed record PreparedManifest
     public const int CurrentVersion = 1;
 
     internal const string FileName = "manifest.json";
+    private const long MostBytes = 1 << 20;
 
     private static readonly JsonSerializerOptions _json = new(JsonSerializerDefaults.Strict)
     {
         PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
-        WriteIndented = true,
     };
 
     /// <summary>The layout's version.</summary>
@@ -71,19 +71,17 @@ public sealed record PreparedManifest
         string path = Path.Combine(folder, FileName);
         try
         {
-            using FileStream stream = DataFiles.OpenRead(path);
-            PreparedManifest manifest = JsonSerializer.Deserialize<PreparedManifest>(stream, _json)
-                ?? throw CamelsException.BadInput($"{path}: is null. Prepare the data again.");
-            return manifest.Version == CurrentVersion
+            PreparedManifest? manifest = JsonSerializer.Deserialize<PreparedManifest>(StrictJson.ReadBytes(path, MostBytes), _json);
+            return manifest?.Version == CurrentVersion
                 ? manifest
-                : throw CamelsException.BadInput($"{path}: version {manifest.Version}, expected {CurrentVersion}. Prepare the data again.");
+                : throw CamelsException.BadInput($"{path}: not of version {CurrentVersion}. Prepare the data again.");
         }
         catch (JsonException broken)
         {
-            throw CamelsException.BadInput($"{path}: not a manifest of prepared data ({broken.Message}). Prepare the data again.", broken);
+            throw CamelsException.BadInput(
+                $"{path}: not a manifest of prepared data ({StrictJson.WithoutPosition(broken.Message)}). Prepare the data again.", broken);
         }
     }
 
-    internal void Write(string folder) =>
-        DataFiles.WriteText(Path.Combine(folder, FileName), JsonSerializer.Serialize(this, _json));
+    internal void Write(string folder) => DataFiles.Write(Path.Combine(folder, FileName), JsonText.Of(this));
 }

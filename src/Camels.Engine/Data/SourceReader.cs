@@ -6,7 +6,7 @@ namespace Camels.Engine.Data;
 /// <param name="Examples">Read only the first so many records.</param>
 /// <param name="Audit">Its counts.</param>
 internal sealed record OpenedSource(
-    DatasetInput Input, Func<DatasetInput, IEnumerable<Conversation>> Read, long? Examples, SourceAudit Audit)
+    DatasetInput Input, Func<DatasetInput, IEnumerable<Conversation>> Read, int? Examples, SourceAudit Audit)
 {
     /// <summary>Finds data and files of every source, validation sources first, each with a name of its own.</summary>
     public static OpenedSource[] OpenAll(PreparationSettings settings)
@@ -35,7 +35,7 @@ internal sealed record OpenedSource(
     public IEnumerable<Conversation> Usable()
     {
         IEnumerable<Conversation> all = Read(Input);
-        foreach (Conversation conversation in Examples is long examples ? Limit(all, examples) : all)
+        foreach (Conversation conversation in Examples is int examples ? Limit(all, examples) : all)
         {
             Audit.Records++;
             conversation.CheckOrder();
@@ -58,7 +58,7 @@ internal sealed record OpenedSource(
         }
     }
 
-    private static IEnumerable<Conversation> Limit(IEnumerable<Conversation> conversations, long count)
+    private static IEnumerable<Conversation> Limit(IEnumerable<Conversation> conversations, int count)
     {
         foreach (Conversation conversation in conversations)
         {

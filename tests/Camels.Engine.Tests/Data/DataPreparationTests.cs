@@ -222,20 +222,6 @@ public sealed class DataPreparationTests : IDisposable
         Assert.Equal(["alpaca.json"], Entries());
     }
 
-    [Theory]
-    [InlineData("alpaca=data.json", "alpaca", "data.json", null)]
-    [InlineData("alpaca=data.json:1000", "alpaca", "data.json", 1000L)]
-    [InlineData("messages=a=b:c", "messages", "a=b:c", null)]
-    [InlineData("messages=/x/y:0", "messages", "/x/y:0", null)]
-    public void ShortFormIsParsed(string text, string dataset, string path, long? examples) =>
-        Assert.Equal(new DataSource(dataset, path, examples), DataSource.Parse(text));
-
-    [Theory]
-    [InlineData("alpaca")]
-    [InlineData("=path")]
-    [InlineData("alpaca=")]
-    public void OtherShortFormsAreRefused(string text) => Fails(ExitCode.Usage, () => DataSource.Parse(text), text, "DATASET=PATH");
-
     [Fact]
     public void ImpossibleSettingsAreRefused()
     {
@@ -248,7 +234,7 @@ public sealed class DataPreparationTests : IDisposable
         Refused(good with { ValidationFraction = 0.1, ValidationSources = good.Sources }, "both fraction and sources");
         Refused(good with { Sources = [new("messages", path, Examples: 0)] }, "examples must be at least 1");
         Refused(good with { Template = "chatml" }, "chatml");
-        Refused(good with { Compatibility = DataCompatibility.OpenInstruct2023 }, "open_instruct_2023 is not available");
+        Refused(good with { Compatibility = Compatibility.OpenInstruct2023 }, "open_instruct_2023 is not available");
 
         void Refused(PreparationSettings settings, string message) =>
             Fails(ExitCode.Usage, () => DataPreparation.Prepare(settings, _tokenizer, Output), message);

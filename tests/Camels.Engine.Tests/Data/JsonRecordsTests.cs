@@ -91,8 +91,8 @@ public sealed class JsonRecordsTests : IDisposable
     }
 
     [Theory]
-    [InlineData(JsonRecords.MaxDepth - 2, true)]
-    [InlineData(JsonRecords.MaxDepth, false)]
+    [InlineData(StrictJson.MaximumDepth - 2, true)]
+    [InlineData(StrictJson.MaximumDepth, false)]
     [InlineData(200_000, false)]
     public void DeepNestingIsRefused(int depth, bool isFine)
     {
