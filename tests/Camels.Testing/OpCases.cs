@@ -6,17 +6,22 @@ public static class OpCases
     /// <summary>Operator → its cases.</summary>
     public static IReadOnlyDictionary<string, Func<IEnumerable<OpCase>>> All { get; } = new SortedDictionary<string, Func<IEnumerable<OpCase>>>
     {
-        ["Attention"] = Cases.AttentionCases.All,
-        ["CachedAttention"] = Cases.CachedAttentionCases.All,
-        ["LossHead"] = Cases.LossHeadCases.All,
-        ["MatMul"] = Cases.MatMulCases.All,
         ["AdamW"] = Cases.AdamWCases.All,
         ["Add"] = Cases.AddCases.All,
+        ["Attention"] = Cases.AttentionCases.All,
+        ["Bias"] = Cases.BiasCases.All,
+        ["CachedAttention"] = Cases.CachedAttentionCases.All,
         ["Cast"] = Cases.CastCases.All,
         ["Embedding"] = Cases.EmbeddingCases.All,
+        ["LayerNorm"] = Cases.LayerNormCases.All,
+        ["LossHead"] = Cases.LossHeadCases.All,
+        ["MatMul"] = Cases.MatMulCases.All,
+        ["Relu"] = Cases.ReluCases.All,
         ["RmsNorm"] = Cases.RmsNormCases.All,
         ["Rope"] = Cases.RopeCases.All,
+        ["Sample"] = Cases.SampleCases.All,
         ["SumOfSquares"] = Cases.SumOfSquaresCases.All,
         ["SwiGlu"] = Cases.SwiGluCases.All,
+        ["Transpose"] = Cases.TransposeCases.All,
     };
 }

@@ -1,0 +1,133 @@
+using System.Numerics;
+
+namespace Camels.Kernels.Ops;
+
+public static unsafe partial class Bias
+{
+    /// <summary>Columns of dBiasSum that one part sums over all rows: a few cache lines of every row.</summary>
+    private const int ColumnsPerPart = 64;
+
+    private static void ForwardCpu(DeviceStream stream, Tensor y, Tensor x, Tensor bias)
+    {
+        switch (x.DType)
+        {
+            case DType.F32: ForwardCpu<CpuF32>(stream, y, x, bias); break;
+            case DType.BF16: ForwardCpu<CpuBF16>(stream, y, x, bias); break;
+            case DType.F16: ForwardCpu<CpuF16>(stream, y, x, bias); break;
+            default: throw CpuParts.Unsupported(x);
+        }
+    }
+
+    private static void ForwardCpu<T>(DeviceStream stream, Tensor y, Tensor x, Tensor bias)
+        where T : struct, ICpuElements
+    {
+        ForwardWork<T> work = new()
+        {
+            Y = (void*)y.Address,
+            X = (void*)x.Address,
+            Bias = (void*)bias.Address,
+            Rows = new CpuParts(x.Shape[0], x.Shape[1]),
+            Channels = x.Shape[1],
+        };
+        stream.Device.Workers.Run(ref work, work.Rows.Count);
+    }
+
+    private static void BackwardCpu(DeviceStream stream, Tensor dBiasSum, Tensor dy, Tensor laneBounds, int lanes)
+    {
+        switch (dy.DType)
+        {
+            case DType.F32: BackwardCpu<CpuF32>(stream, dBiasSum, dy, laneBounds, lanes); break;
+            case DType.BF16: BackwardCpu<CpuBF16>(stream, dBiasSum, dy, laneBounds, lanes); break;
+            case DType.F16: BackwardCpu<CpuF16>(stream, dBiasSum, dy, laneBounds, lanes); break;
+            default: throw CpuParts.Unsupported(dy);
+        }
+    }
+
+    private static void BackwardCpu<T>(DeviceStream stream, Tensor dBiasSum, Tensor dy, Tensor laneBounds, int lanes)
+        where T : struct, ICpuElements
+    {
+        BackwardWork<T> work = new()
+        {
+            DBiasSum = dBiasSum.Pointer<float>(),
+            Dy = (void*)dy.Address,
+            LaneBounds = laneBounds.Pointer<int>(),
+            Lanes = lanes,
+            Channels = dy.Shape[1],
+        };
+        stream.Device.Workers.Run(ref work, (work.Channels + ColumnsPerPart - 1) / ColumnsPerPart);
+    }
+
+    private struct ForwardWork<T> : ICpuWork
+        where T : struct, ICpuElements
+    {
+        public void* Y;
+        public void* X;
+        public void* Bias;
+        public CpuParts Rows;
+        public int Channels;
+
+        public readonly void Run(int part, int worker)
+        {
+            int width = Vector<float>.Count;
+            for (int n = Rows.Start(part); n < Rows.End(part); n++)
+            {
+                nint row = (nint)n * Channels;
+                int c = 0;
+                for (; c <= Channels - width; c += width)
+                {
+                    T.Store(Y, row + c, T.Load(X, row + c) + T.Load(Bias, c));
+                }
+
+                for (; c < Channels; c++)
+                {
+                    T.StoreOne(Y, row + c, T.LoadOne(X, row + c) + T.LoadOne(Bias, c));
+                }
+            }
+        }
+    }
+
+    private struct BackwardWork<T> : ICpuWork
+        where T : struct, ICpuElements
+    {
+        public float* DBiasSum;
+        public void* Dy;
+        public int* LaneBounds;
+        public int Lanes;
+        public int Channels;
+
+        public readonly void Run(int part, int worker)
+        {
+            int first = part * ColumnsPerPart;
+            int count = Math.Min(ColumnsPerPart, Channels - first);
+            CpuLaneTree tree = new(stackalloc float[CpuLaneTree.WorkspaceElements(Lanes, count)], count);
+            for (int lane = 0; lane < Lanes; lane++)
+            {
+                Span<float> sums = tree.Next;
+                sums.Clear();
+                for (int n = LaneBounds[lane]; n < LaneBounds[lane + 1]; n++)
+                {
+                    AddRow(sums, ((nint)n * Channels) + first);
+                }
+
+                tree.Merge();
+            }
+
+            CpuLaneTree.Add(new Span<float>(DBiasSum + first, count), tree.Total);
+        }
+
+        private readonly void AddRow(Span<float> sums, nint start)
+        {
+            int width = Vector<float>.Count;
+            int c = 0;
+            for (; c <= sums.Length - width; c += width)
+            {
+                (new Vector<float>(sums[c..]) + T.Load(Dy, start + c)).CopyTo(sums[c..]);
+            }
+
+            for (; c < sums.Length; c++)
+            {
+                sums[c] += T.LoadOne(Dy, start + c);
+            }
+        }
+    }
+}

@@ -1,0 +1,56 @@
+using System.Globalization;
+
+namespace Camels.Kernels.Ops;
+
+/// <summary>
+/// One token of each row of logits. Kept are the TopK largest logits, and of these the fewest largest whose probabilities under
+/// softmax(logits / temperature) over the TopK reach TopP; the lower id wins a tie. In the order of ids, the token is the first at which the
+/// running sum of the kept probabilities exceeds uniform times their total: a function of the row, the uniform number and the settings only.
+/// </summary>
+public static partial class Sample
+{
+    /// <summary>
+    /// Writes tokens (S) and logProbabilities (S), of the softmax of the plain logits, from logits (S, V) in the statistics' type and
+    /// uniforms (S) in [0, 1). A row with NaN, with +∞ or without a finite logit is refused.
+    /// </summary>
+    public static void Forward(
+        DeviceStream stream, Tensor tokens, Tensor logProbabilities, Tensor logits, Tensor uniforms, in SampleSettings settings)
+    {
+        (int rows, int vocabulary) = logits.Rank2();
+        DType statistics = DTypes.StatisticsOf(logits.DType);
+        logits.Require(statistics, [rows, vocabulary]);
+        tokens.Require(DType.I32, [rows]);
+        logProbabilities.Require(statistics, [rows]);
+        uniforms.Require(statistics, [rows]);
+        TensorChecks.RequireThat(vocabulary > 0, "the vocabulary is empty");
+        TensorChecks.RequireThat(
+            settings.Temperature >= 0 && double.IsFinite(settings.Temperature), "the temperature must be 0 (greedy) or a positive number");
+        TensorChecks.RequireThat(settings.TopK >= 0, "top-k must be 0 (all) or a positive number");
+        TensorChecks.RequireThat(settings.TopP is > 0 and <= 1, "top-p must be above 0 and at most 1 (all)");
+
+        switch (stream.Device.Kind)
+        {
+            case DeviceKind.Reference: ForwardReference<double>(tokens, logProbabilities, logits, uniforms, settings); break;
+            case DeviceKind.Plain: ForwardReference<float>(tokens, logProbabilities, logits, uniforms, settings); break;
+            case DeviceKind.Cpu: ForwardCpu(stream, tokens, logProbabilities, logits, uniforms, settings); break;
+            case DeviceKind.Planning: break;
+        }
+    }
+
+    private static void RequireFinite(double largest, int row)
+    {
+        if (!double.IsFinite(largest))
+        {
+            throw new ArgumentException(
+                $"row {row} of the logits has no probabilities: its largest logit is {largest.ToString(CultureInfo.InvariantCulture)}");
+        }
+    }
+
+    private static void RequireUniform(double uniform, int row)
+    {
+        if (uniform is not (>= 0 and < 1))
+        {
+            throw new ArgumentException($"uniforms[{row}] is {uniform.ToString(CultureInfo.InvariantCulture)}, outside [0, 1)");
+        }
+    }
+}
