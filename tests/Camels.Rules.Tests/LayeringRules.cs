@@ -22,7 +22,7 @@ internal static partial class LayeringRules
         ["Sharding"] = ["Parameters"],
         ["Tokenizers"] = [],
         ["Data"] = ["Tokenizers"],
-        ["Checkpoints"] = ["Models", "Parameters"],
+        ["Checkpoints"] = ["Models", "Parameters", "Tokenizers"],
         ["Training"] = ["Checkpoints", "Data", "Layers", "Models", "Parameters", "Sharding", "Tokenizers"],
         ["Generation"] = ["Checkpoints", "Layers", "Models", "Parameters", "Tokenizers"],
         ["Verification"] =

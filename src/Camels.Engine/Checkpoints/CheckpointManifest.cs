@@ -47,6 +47,10 @@ public sealed record CheckpointManifest(long Step, CheckpointOrigin Origin, IRea
             fields.Integer64("step", 0, LargestNumber), origin, [.. fields.Objects("files").Select(ReadFile)]);
     }
 
+    /// <summary>The files of training state.</summary>
+    public IEnumerable<string> StatePaths(string checkpoint) =>
+        Files.Where(file => CheckpointFolders.IsStateName(file.Path)).Select(file => Path.Combine(checkpoint, file.Path));
+
     /// <summary>Compares every file with the manifest; many are read at once.</summary>
     /// <exception cref="CamelsException">One is missing or differs; the message names it: exit code 3.</exception>
     public void RequireFiles(string checkpoint)

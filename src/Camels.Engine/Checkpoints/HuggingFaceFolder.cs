@@ -1,4 +1,5 @@
 using Camels.Engine.Models;
+using Camels.Engine.Tokenizers;
 
 namespace Camels.Engine.Checkpoints;
 
@@ -28,15 +29,9 @@ public sealed record ModelToWrite
 public sealed class HuggingFaceFolder : IDisposable
 {
     private const string GenerationConfigName = "generation_config.json";
+    private const string ChatTemplateName = "chat_template.jinja";
     private const long MaximumCompanionBytes = 1L << 30;
     private const int ComparedBytes = 1 << 20;
-
-    // What else belongs to a model, by the names that transformers gives it.
-    private static readonly string[] _companions =
-    [
-        "tokenizer.model", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "vocab.json",
-        "merges.txt", "chat_template.jinja", GenerationConfigName,
-    ];
 
     private HuggingFaceFolder(string path, ModelConfig config, TensorFiles weights)
     {
@@ -135,7 +130,10 @@ public sealed class HuggingFaceFolder : IDisposable
     }
 
     private static List<string> Companions(ModelToWrite model) => model.CompanionFolder is string folder
-        ? [.. _companions.Select(name => System.IO.Path.Combine(folder, name)).Where(File.Exists)]
+        ? [
+            .. TokenizerFiles.Paths(folder),
+            .. ((string[])[ChatTemplateName, GenerationConfigName]).Select(name => System.IO.Path.Combine(folder, name)).Where(File.Exists),
+        ]
         : [];
 
     private static void RequireTensors(TensorFiles weights, ModelConfig config, string path)

@@ -28,8 +28,7 @@ public sealed class TrainingState : IDisposable
     {
         CheckpointManifest manifest = CheckpointManifest.Read(path);
         manifest.RequireFiles(path);
-        IEnumerable<string> files = manifest.Files.Select(file => file.Path).Where(CheckpointFolders.IsStateName);
-        return new TrainingState(path, manifest, TensorFiles.Open(path, files.Select(file => System.IO.Path.Combine(path, file))));
+        return new TrainingState(path, manifest, TensorFiles.Open(path, manifest.StatePaths(path)));
     }
 
     /// <summary>The newest checkpoint that is whole.</summary>

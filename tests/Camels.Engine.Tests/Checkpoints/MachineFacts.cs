@@ -14,6 +14,8 @@ public sealed class ToolFactAttribute : FactAttribute
 /// <summary>A test that mounts a small disk of its own.</summary>
 public sealed class TmpfsFactAttribute : FactAttribute
 {
+    private const string NeedsMount = "needs the right to mount a tmpfs, as root has";
+
     public TmpfsFactAttribute()
     {
         try
@@ -22,7 +24,7 @@ public sealed class TmpfsFactAttribute : FactAttribute
         }
         catch (IOException)
         {
-            Skip = "needs the right to mount a tmpfs, as root has";
+            Skip = NeedsMount;
         }
     }
 }
