@@ -33,18 +33,20 @@ public static unsafe class Numbers
         double[] values = new double[tensor.Elements];
         for (long i = 0; i < values.Length; i++)
         {
-            values[i] = tensor.DType switch
-            {
-                DType.F64 => tensor.Pointer<double>()[i],
-                DType.F32 => tensor.Pointer<float>()[i],
-                DType.F16 => (double)tensor.Pointer<Half>()[i],
-                DType.BF16 => (double)tensor.Pointer<BFloat16>()[i],
-                _ => tensor.Pointer<int>()[i],
-            };
+            values[i] = Read(tensor, i);
         }
 
         return values;
     }
+
+    public static double Read(Tensor tensor, long i) => tensor.DType switch
+    {
+        DType.F64 => tensor.Pointer<double>()[i],
+        DType.F32 => tensor.Pointer<float>()[i],
+        DType.F16 => (double)tensor.Pointer<Half>()[i],
+        DType.BF16 => (double)tensor.Pointer<BFloat16>()[i],
+        _ => tensor.Pointer<int>()[i],
+    };
 
     public static void Write(Tensor tensor, long i, double value)
     {

@@ -13,6 +13,7 @@ public static class OpCases
         ["CachedAttention"] = Cases.CachedAttentionCases.All,
         ["Cast"] = Cases.CastCases.All,
         ["Embedding"] = Cases.EmbeddingCases.All,
+        ["Gelu"] = Cases.GeluCases.All,
         ["LayerNorm"] = Cases.LayerNormCases.All,
         ["LossHead"] = Cases.LossHeadCases.All,
         ["MatMul"] = Cases.MatMulCases.All,
