@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using System.Runtime.ExceptionServices;
+using System.Runtime.InteropServices;
 
 namespace Camels.Kernels;
 
@@ -30,6 +31,8 @@ public sealed unsafe class CpuWorkers : IDisposable
     private int _sleepers;
     private bool _stopping;
     private ExceptionDispatchInfo? _failure;
+    private void* _scratch;
+    private long _scratchStrideBytes;
 
     /// <summary>Starts <paramref name="count"/> − 1 threads.</summary>
     public CpuWorkers(int count)
@@ -92,6 +95,25 @@ public sealed unsafe class CpuWorkers : IDisposable
         }
     }
 
+    /// <summary>
+    /// Memory for each worker, at least <paramref name="floats"/> singles, until the next call. One block is kept and only ever grows, so
+    /// that a repeated step allocates nothing.
+    /// </summary>
+    internal CpuWorkerScratch Scratch(long floats)
+    {
+        long strideBytes = ((floats * sizeof(float)) + DeviceMemory.AlignmentBytes - 1) & ~(DeviceMemory.AlignmentBytes - 1L);
+        if (strideBytes > _scratchStrideBytes)
+        {
+            NativeMemory.AlignedFree(_scratch);
+            _scratch = null;
+            _scratchStrideBytes = 0;
+            _scratch = NativeMemory.AlignedAlloc(checked((nuint)(strideBytes * Count)), DeviceMemory.AlignmentBytes);
+            _scratchStrideBytes = strideBytes;
+        }
+
+        return new CpuWorkerScratch((nint)_scratch, _scratchStrideBytes);
+    }
+
     /// <inheritdoc/>
     public void Dispose()
     {
@@ -106,6 +128,10 @@ public sealed unsafe class CpuWorkers : IDisposable
         {
             thread.Join();
         }
+
+        NativeMemory.AlignedFree(_scratch);
+        _scratch = null;
+        _scratchStrideBytes = 0;
     }
 
     private static void RunPart<TWork>(void* work, int part, int worker)

@@ -26,7 +26,7 @@ public static partial class Attention
         {
             case DeviceKind.Reference: ForwardReference<double>(y, logSumExp, q, k, v, documentBounds, shape); break;
             case DeviceKind.Plain: ForwardReference<float>(y, logSumExp, q, k, v, documentBounds, shape); break;
-            case DeviceKind.Cpu: ForwardReference<float>(y, logSumExp, q, k, v, documentBounds, shape); break;
+            case DeviceKind.Cpu: ForwardCpu(stream, y, logSumExp, q, k, v, documentBounds, shape); break;
             case DeviceKind.Planning: break;
         }
     }
@@ -58,7 +58,7 @@ public static partial class Attention
                 BackwardReference<float>(dq, dk, dv, dy, q, k, v, y, logSumExp, delta, documentBounds, shape);
                 break;
             case DeviceKind.Cpu:
-                BackwardReference<float>(dq, dk, dv, dy, q, k, v, y, logSumExp, delta, documentBounds, shape);
+                BackwardCpu(stream, dq, dk, dv, dy, q, k, v, y, logSumExp, documentBounds, shape);
                 break;
             case DeviceKind.Planning:
                 break;

@@ -23,6 +23,7 @@ internal readonly record struct AttentionShape(int Tokens, int Heads, int KeyHea
             headWidth is >= 1 and <= Attention.MaximumHeadWidth && keyColumns >= headWidth
             && keyColumns % headWidth == 0 && queryColumns % keyColumns == 0,
             "queries need a multiple of the keys' columns, and both a multiple of a head width from 1 to 256");
+        TensorChecks.RequireThat(scale > 0 && float.IsFinite(scale), "the scale of the scores must be positive and finite");
         return new AttentionShape(tokens, queryColumns / headWidth, keyColumns / headWidth, headWidth, scale);
     }
 }
