@@ -14,20 +14,21 @@ internal sealed class ProgressBar(TextWriter writer, bool isTerminal, string tit
     private readonly TimeSpan _interval = isTerminal ? TimeSpan.FromSeconds(0.1) : TimeSpan.FromSeconds(10);
     private TimeSpan _next = TimeSpan.Zero;
     private long _done;
-    private string _details = "";
 
-    /// <summary><paramref name="done"/> of the total is done; <paramref name="details"/> is asked for only when a line is printed.</summary>
-    public void Report(long done, Func<string> details)
+    /// <summary>True where <see cref="Report"/> would print. Asking costs nothing, so details need not be put together for nobody.</summary>
+    public bool IsDue(long done) => _elapsed.Elapsed >= _next || done >= total;
+
+    /// <summary><paramref name="done"/> of the total is done.</summary>
+    public void Report(long done, string details)
     {
-        _done = done;
-        if (_elapsed.Elapsed < _next && done < total)
+        if (!IsDue(done))
         {
             return;
         }
 
         _next = _elapsed.Elapsed + _interval;
-        _details = details();
-        Print();
+        _done = done;
+        Print(details);
     }
 
     /// <summary>Leaves the last state on the screen.</summary>
@@ -39,11 +40,11 @@ internal sealed class ProgressBar(TextWriter writer, bool isTerminal, string tit
         }
     }
 
-    private void Print()
+    private void Print(string details)
     {
         int percent = (int)(100 * _done / Math.Max(1, total));
         string left = _done == 0 || _done >= total ? "" : $"  {Screen.Duration(_elapsed.Elapsed / _done * (total - _done))} left";
-        string text = $"{Screen.Count(_done)}/{Screen.Count(total)}  {_details}{left}";
+        string text = $"{Screen.Count(_done)}/{Screen.Count(total)}  {details}{left}";
         if (isTerminal)
         {
             int filled = Math.Clamp((int)(BarCharacters * _done / Math.Max(1, total)), 0, BarCharacters);

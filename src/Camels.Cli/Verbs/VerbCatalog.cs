@@ -8,10 +8,20 @@ internal static class VerbCatalog
     /// <summary>One line a verb.</summary>
     public static IReadOnlyList<Verb> All { get; } =
     [
+        new VerbGroup(
+            "verify",
+            "Compare numbers with a reference, or check that a model folder is whole",
+            new VerifyTokenizerVerb(),
+            new VerifyCheckpointVerb()),
+        new InspectVerb(),
         new DoctorVerb(),
+        new ConvertVerb(),
     ];
+
+    /// <summary>Those that do something: groups give way to their members.</summary>
+    public static IEnumerable<Verb> Working => All.SelectMany(verb => verb is VerbGroup group ? group.Members : [verb]);
 
     /// <summary>The worked example of a command; of the program itself, its first command.</summary>
     public static string ExampleOf(Command command) =>
-        All.FirstOrDefault(verb => verb.Command == command)?.Example ?? "camels quickstart";
+        All.Concat(Working).FirstOrDefault(verb => verb.Command == command)?.Example ?? "camels quickstart";
 }

@@ -48,7 +48,7 @@ public sealed record ModelRecipe
 public sealed record DataRecipe
 {
     /// <summary>At least one source; their conversations are concatenated in this order before shuffling.</summary>
-    public required IReadOnlyList<SourceRecipe> Sources { get; init; }
+    public required IReadOnlyList<DataSource> Sources { get; init; }
 
     /// <summary>The name of the chat template.</summary>
     public string Template { get; init; } = "tulu";
@@ -72,33 +72,6 @@ public sealed record DataRecipe
     public bool Strict { get; init; }
 }
 
-/// <summary>One dataset: a name of the dataset catalog, a file or folder, and how many of its records are taken.</summary>
-/// <param name="Dataset">A name of the dataset catalog.</param>
-/// <param name="Path">A file or a folder.</param>
-/// <param name="Examples">How many conversations are taken; null means all.</param>
-public sealed record SourceRecipe(string Dataset, string Path, int? Examples = null)
-{
-    /// <summary>Reads the short form <c>dataset=path</c> or <c>dataset=path:examples</c> of the command line.</summary>
-    public static SourceRecipe FromSpec(string spec)
-    {
-        int equals = spec.IndexOf('=');
-        string path = spec[(equals + 1)..];
-        if (equals < 1 || path.Length == 0)
-        {
-            throw CamelsException.Usage(
-                $"--data {spec} is not a source; write DATASET=PATH or DATASET=PATH:EXAMPLES, for example alpaca=alpaca_data.json:1000");
-        }
-
-        int colon = path.LastIndexOf(':');
-        if (colon > 0 && int.TryParse(path.AsSpan(colon + 1), out int examples) && examples > 0)
-        {
-            return new SourceRecipe(spec[..equals], path[..colon], examples);
-        }
-
-        return new SourceRecipe(spec[..equals], path);
-    }
-}
-
 /// <summary>What is held out of training. Either a fraction of the sources or sources of its own; nothing by default.</summary>
 public sealed record ValidationRecipe
 {
@@ -106,7 +79,7 @@ public sealed record ValidationRecipe
     public double Fraction { get; init; }
 
     /// <summary>Sources that are only measured on.</summary>
-    public IReadOnlyList<SourceRecipe> Sources { get; init; } = [];
+    public IReadOnlyList<DataSource> Sources { get; init; } = [];
 
     /// <summary>Optimizer steps between two measurements; the last step is always measured.</summary>
     public int EverySteps { get; init; } = 100;

@@ -65,18 +65,24 @@ public sealed class RecipeOverride
 
     private static RecipeMapping SourceNode(string spec)
     {
-        SourceRecipe source = SourceRecipe.FromSpec(spec);
-        string place = $"--data {spec}";
-        Dictionary<string, RecipeNode> values = new()
+        int equals = spec.IndexOf('=');
+        string path = spec[(equals + 1)..];
+        if (equals < 1 || path.Length == 0)
         {
-            ["dataset"] = new RecipeScalar(source.Dataset, IsPlain: false, place),
-            ["path"] = new RecipeScalar(source.Path, IsPlain: false, place),
-        };
-        if (source.Examples is int examples)
-        {
-            values["examples"] = new RecipeScalar($"{examples}", IsPlain: true, place);
+            throw CamelsException.Usage(
+                $"--data {spec} is not a source; write DATASET=PATH or DATASET=PATH:EXAMPLES, for example alpaca=alpaca_data.json:1000");
         }
 
+        string place = $"--data {spec}";
+        Dictionary<string, RecipeNode> values = new() { ["dataset"] = new RecipeScalar(spec[..equals], IsPlain: false, place) };
+        int colon = path.LastIndexOf(':');
+        if (colon > 0 && colon + 1 < path.Length && path.AsSpan(colon + 1).IndexOfAnyExceptInRange('0', '9') < 0)
+        {
+            values["examples"] = new RecipeScalar(path[(colon + 1)..], IsPlain: true, place);
+            path = path[..colon];
+        }
+
+        values["path"] = new RecipeScalar(path, IsPlain: false, place);
         return new RecipeMapping(values, place);
     }
 }

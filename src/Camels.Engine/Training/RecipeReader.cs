@@ -1,5 +1,6 @@
 using System.Numerics;
 using System.Text;
+using Camels.Engine.Data;
 
 namespace Camels.Engine.Training;
 
@@ -108,12 +109,12 @@ public static class RecipeReader
             : throw section.Missing("sources", "[{dataset: messages, path: data/mine.jsonl}]");
     }
 
-    private static SourceRecipe[] ReadSources(RecipeSection section, string key) =>
+    private static DataSource[] ReadSources(RecipeSection section, string key) =>
         [.. (section.Sections(key) ?? []).Select(ReadSource)];
 
-    private static SourceRecipe ReadSource(RecipeSection section)
+    private static DataSource ReadSource(RecipeSection section)
     {
-        SourceRecipe source = new(
+        DataSource source = new(
             section.RequiredText("dataset", "messages"),
             section.RequiredText("path", "data/mine.jsonl"),
             (int?)section.Integer("examples", least: 1));

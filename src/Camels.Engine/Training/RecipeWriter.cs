@@ -3,6 +3,7 @@ using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.RegularExpressions;
+using Camels.Engine.Data;
 
 namespace Camels.Engine.Training;
 
@@ -130,9 +131,9 @@ public static partial class RecipeWriter
         yield return ("training.loss_reduction", RecipeNames.Of(RecipeNames.LossReductions, training.LossReduction));
     }
 
-    private static string Sources(IReadOnlyList<SourceRecipe> sources) => $"[{string.Join(", ", sources.Select(Source))}]";
+    private static string Sources(IReadOnlyList<DataSource> sources) => $"[{string.Join(", ", sources.Select(Source))}]";
 
-    private static string Source(SourceRecipe source)
+    private static string Source(DataSource source)
     {
         string examples = source.Examples is int count ? $", examples: {Whole(count)}" : "";
         return $"{{dataset: {Text(source.Dataset)}, path: {Text(source.Path)}{examples}}}";

@@ -27,7 +27,7 @@ public sealed class RecipeTests
     {
         Recipe recipe = Parse(Smallest);
         Assert.Equal(("m", "runs/x", Precision.Bf16), (recipe.Model.Path, recipe.Output, recipe.Precision));
-        Assert.Equal(new SourceRecipe("messages", "d.jsonl"), Assert.Single(recipe.Data.Sources));
+        Assert.Equal(new DataSource("messages", "d.jsonl"), Assert.Single(recipe.Data.Sources));
         Assert.Equal(("tulu", null, true, OverLength.Split), (recipe.Data.Template, recipe.Data.SequenceLength, recipe.Data.Packing, recipe.Data.OverLength));
         Assert.Equal(new TrainingRecipe(), recipe.Training);
         Assert.Equal((8, 0), (recipe.Sharding.Lanes, recipe.Sharding.LanesPerCall));
@@ -202,7 +202,7 @@ public sealed class RecipeTests
             select new Recipe
             {
                 Model = new ModelRecipe { Path = path },
-                Data = new DataRecipe { Sources = [new SourceRecipe(output, path, steps)], SequenceLength = steps },
+                Data = new DataRecipe { Sources = [new DataSource(output, path, steps)], SequenceLength = steps },
                 Training = new TrainingRecipe { LearningRate = Math.Abs(rate.Get), Seed = seed, Steps = steps, WarmupSteps = steps },
                 Output = output,
             };

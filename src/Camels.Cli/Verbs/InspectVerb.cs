@@ -1,0 +1,57 @@
+using System.CommandLine;
+using Camels.Cli.Inspection;
+using Camels.Cli.Output;
+using Camels.Engine;
+using Camels.Engine.Checkpoints;
+using Camels.Engine.Models;
+
+namespace Camels.Cli.Verbs;
+
+/// <summary>Shows what is in a model folder, a safetensors file, a checkpoint, a run or prepared data.</summary>
+internal sealed class InspectVerb : Verb
+{
+    private readonly Argument<string> _path;
+    private readonly Option<int> _row;
+    private readonly Option<string?> _tokenizer;
+
+    public InspectVerb()
+        : base(
+            "inspect",
+            "Show what is in a model folder, safetensors file, checkpoint, or prepared data",
+            "camels inspect models/llama-7b")
+    {
+        _path = Argument<string>("PATH", "model folder, .safetensors file, checkpoint, or folder of prepared data");
+        _row = Option<int>("--row", "prepared data: the row whose tokens are shown");
+        _tokenizer = Option<string?>("--tokenizer", "prepared data: folder of the tokenizer, to show text instead of ids");
+    }
+
+    protected override ExitCode Run(ParseResult arguments, Screen screen)
+    {
+        string path = arguments.GetRequiredValue(_path);
+        bool Has(string name) => File.Exists(Path.Combine(path, name));
+        if (File.Exists(path))
+        {
+            TensorInspection.ShowFile(screen, path);
+        }
+        else if (Has(ModelConfigFile.Name))
+        {
+            TensorInspection.ShowModel(screen, path);
+        }
+        else if (PreparedInspection.IsPrepared(path))
+        {
+            PreparedInspection.Show(screen, path, arguments.GetValue(_row), arguments.GetValue(_tokenizer));
+        }
+        else if (Has(CheckpointManifest.Name))
+        {
+            TensorInspection.ShowCheckpoint(screen, path);
+        }
+        else
+        {
+            throw CamelsException.BadInput(Path.Exists(path)
+                ? $"{path} is no model folder (config.json), checkpoint or prepared data (manifest.json)"
+                : $"{path} does not exist");
+        }
+
+        return ExitCode.Done;
+    }
+}
