@@ -20,7 +20,7 @@ public static class AtomicFolder
     /// <exception cref="CamelsException">The disk is full or not writable: exit code 5; the destination is then as it was.</exception>
     public static void Write(string destination, long neededBytes, bool replace, Action<FolderWriter> fill)
     {
-        string target = Path.GetFullPath(destination);
+        string target = Absolute(destination);
         if (!replace && (File.Exists(target) || HasEntries(target)))
         {
             throw CamelsException.Usage($"{destination} is there already and not empty; name another folder or remove it");
@@ -53,7 +53,7 @@ public static class AtomicFolder
     {
         try
         {
-            string hidden = Beside(Path.GetFullPath(folder), Partial);
+            string hidden = Beside(Absolute(folder), Partial);
             Directory.Move(folder, hidden);
             Directory.Delete(hidden, recursive: true);
         }
@@ -154,6 +154,8 @@ public static class AtomicFolder
             // The next writer of this destination tries again; what it holds is not lost data.
         }
     }
+
+    private static string Absolute(string folder) => Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder));
 
     private static string Beside(string target, string suffix) =>
         Path.Combine(Path.GetDirectoryName(target)!, $".{Path.GetFileName(target)}{suffix}");

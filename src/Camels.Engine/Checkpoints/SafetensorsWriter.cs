@@ -83,8 +83,13 @@ public static class SafetensorsWriter
 
     private static string ShardName(int shard, int count) => FormattableString.Invariant($"model-{shard + 1:D5}-of-{count:D5}.safetensors");
 
-    private static List<TensorToWrite> Order(IEnumerable<TensorToWrite> tensors) =>
-        [.. tensors.OrderByDescending(t => t.Type.Bytes()).ThenBy(t => t.Name, StringComparer.Ordinal)];
+    private static List<TensorToWrite> Order(IEnumerable<TensorToWrite> tensors)
+    {
+        List<TensorToWrite> ordered = [.. tensors.OrderByDescending(t => t.Type.Bytes()).ThenBy(t => t.Name, StringComparer.Ordinal)];
+        return ordered.DistinctBy(t => t.Name).Count() == ordered.Count
+            ? ordered
+            : throw new ArgumentException("two tensors have the same name", nameof(tensors));
+    }
 
     private static byte[] Header(List<TensorToWrite> ordered)
     {

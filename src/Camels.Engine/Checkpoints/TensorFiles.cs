@@ -55,7 +55,7 @@ public sealed class TensorFiles : IDisposable
         string index = Path.Combine(folder, IndexName);
         if (!File.Exists(index))
         {
-            string hint = Directory.EnumerateFiles(folder, "pytorch_model*.bin").Any()
+            string hint = Directory.Exists(folder) && Directory.EnumerateFiles(folder, "pytorch_model*.bin").Any()
                 ? "its weights are in pytorch_model.bin: save it with safetensors first"
                 : "copy the model again";
             throw CamelsException.BadInput($"{folder} has neither {SingleFileName} nor {IndexName}; {hint}");

@@ -16,7 +16,7 @@ public delegate void TensorSource(long byteOffset, Span<byte> bytes);
 public sealed record TensorToWrite(string Name, StoredType Type, long[] Shape, TensorSource Source)
 {
     /// <summary>The number of its elements.</summary>
-    public long ElementCount { get; } = Shape.Aggregate(1L, (product, size) => checked(product * size));
+    public long ElementCount => Shape.Aggregate(1L, (product, size) => checked(product * size));
 
     /// <summary>Its length in the file.</summary>
     public long ByteCount => checked(ElementCount * Type.Bytes());

@@ -10,10 +10,9 @@ public enum ModelFamily
 }
 
 /// <summary>
-/// What a model is: sizes, constants and special tokens, as config.json of transformers says it. A value of this type has been checked:
-/// the engine represents it exactly and no size overflows.
+/// What a model is: sizes, constants and special tokens, as config.json of transformers says it. What
+/// <see cref="ModelConfigFile"/> reads has been checked: the engine represents it exactly and no size overflows.
 /// </summary>
-/// <remarks>Read and written by <see cref="ModelConfigFile"/>.</remarks>
 public sealed record ModelConfig
 {
     /// <summary>The architecture.</summary>

@@ -6,9 +6,10 @@ namespace Camels.Kernels.Interop;
 public static partial class FolderFlush
 {
     private const int ReadOnlyCloseOnExec = 0x8_0000;
+    private const int InvalidArgument = 22;
 
-    /// <summary>Returns when the names in <paramref name="folder"/> are on the disk. On systems other than Linux, a rename is durable
-    /// only when the system says so, and this does nothing.</summary>
+    /// <summary>Returns when the names in <paramref name="folder"/> are on the disk. Does nothing on systems other than Linux, and on file
+    /// systems that have no flush for folders (EINVAL).</summary>
     /// <exception cref="IOException">The folder cannot be opened or flushed.</exception>
     public static void Flush(string folder)
     {
@@ -22,8 +23,11 @@ public static partial class FolderFlush
         int flushed = Fsync(descriptor);
         int error = Marshal.GetLastPInvokeError();
         ThrowIfFailed(Close(descriptor), "close", folder);
-        Marshal.SetLastPInvokeError(error);
-        ThrowIfFailed(flushed, "flush", folder);
+        if (error != InvalidArgument)
+        {
+            Marshal.SetLastPInvokeError(error);
+            ThrowIfFailed(flushed, "flush", folder);
+        }
     }
 
     private static void ThrowIfFailed(int result, string call, string folder)

@@ -5,6 +5,7 @@ using Xunit;
 
 namespace Camels.Engine.Tests.Checkpoints;
 
+[Trait("Category", "Paths")]
 public class ElementConversionTests
 {
     // Odd, so that the scalar end is taken at every vector width.

@@ -93,7 +93,7 @@ public class HuggingFaceFolderTests
 
         CamelsException refused = Assert.Throws<CamelsException>(() => HuggingFaceFolder.Export(folder["m"], Tiny(_tiny), replace: false));
         Assert.Equal(ExitCode.Usage, refused.Code);
-        HuggingFaceFolder.Export(folder["m"], Tiny(_tiny with { BosId = 3 }), replace: true);
+        HuggingFaceFolder.Export(folder["m"] + "/", Tiny(_tiny with { BosId = 3 }), replace: true);
         Assert.Equal(3, ModelConfigFile.Read(Path.Combine(folder["m"], "config.json")).BosId);
         Assert.Equal([folder["m"]], Directory.GetFileSystemEntries(folder.Path));
     }
@@ -118,6 +118,7 @@ public class HuggingFaceFolderTests
         File.WriteAllText(Path.Combine(folder["m"], "pytorch_model.bin"), "");
         AssertRefused("save it with safetensors", () => HuggingFaceFolder.Open(folder["m"]));
         AssertRefused("is not a folder", () => HuggingFaceFolder.Open(folder["none"]));
+        AssertRefused("neither model.safetensors nor", () => TensorFiles.OpenModel(folder["none"]));
     }
 
     [Theory]
