@@ -32,7 +32,8 @@ public static class DataPreparation
 {
     /// <summary>
     /// Prepares data, or opens what <paramref name="outputFolder"/> already holds of the same key. The folder appears whole or not at all;
-    /// prepared data of another key in it is replaced, anything else in it is refused (exit code 2).
+    /// prepared data of another key in it is replaced, anything else in it is refused (exit code 2). Several processes may ask for the same
+    /// folder at once: the first prepares, the others wait.
     /// </summary>
     /// <param name="settings">What to prepare.</param>
     /// <param name="tokenizer">The model's tokenizer.</param>
@@ -51,12 +52,12 @@ public static class DataPreparation
         ChatTemplate template = ChatTemplate.Find(settings.Template);
         TemplateEncoder encoder = new(template, tokenizer);
         OpenedSource[] sources = OpenedSource.OpenAll(settings);
-        PreparedFolder folder = new(outputFolder);
+        using PreparedFolder folder = new(outputFolder, cancellation);
         progress?.Report(new PreparationProgress("looking for prepared data", 0, 0, 0));
         string key = PreparationKey.Compute(settings, template, tokenizer, sources, cancellation);
         if (folder.Holds(key))
         {
-            return OpenAll(folder.Path, Audit.Read(folder.Path), isFromCache: true);
+            return Open(folder.Path, Audit.Read(folder.Path), isFromCache: true);
         }
 
         Audit audit = folder.Replace(partial =>
@@ -80,31 +81,34 @@ public static class DataPreparation
                 run.Write(manifest.Files);
             }
 
+            Audit audit = Measure(partial, manifest, sources);
+            audit.Require(settings.Strict);
+            audit.Write(partial);
             manifest.Write(partial);
-            return WriteAudit(partial, sources, settings.Strict);
+            return audit;
         });
-        return OpenAll(folder.Path, audit, isFromCache: false);
+        return Open(folder.Path, audit, isFromCache: false);
     }
 
-    private static Audit WriteAudit(string folder, OpenedSource[] sources, bool strict)
+    private static Audit Measure(string folder, PreparedManifest manifest, OpenedSource[] sources)
     {
-        using PreparedData train = PreparedData.Open(folder);
-        using PreparedData? validation = OpenValidation(folder);
-        Audit audit = new()
+        (PreparedData train, PreparedData? validation) = PreparedData.OpenSplits(folder, manifest);
+        using (train)
+        using (validation)
         {
-            Key = train.Key,
-            Sources = [.. sources.Select(source => source.Audit)],
-            Train = SplitAudit.Measure(train),
-            Validation = validation is null ? null : SplitAudit.Measure(validation),
-        };
-        audit.Require(strict);
-        audit.Write(folder);
-        return audit;
+            return new Audit
+            {
+                Key = manifest.Key,
+                Sources = [.. sources.Select(source => source.Audit)],
+                Train = SplitAudit.Measure(train),
+                Validation = validation is null ? null : SplitAudit.Measure(validation),
+            };
+        }
     }
 
-    private static PreparationResult OpenAll(string folder, Audit audit, bool isFromCache) =>
-        new(PreparedData.Open(folder), OpenValidation(folder), audit, isFromCache);
-
-    private static PreparedData? OpenValidation(string folder) =>
-        PreparedData.HasSplit(folder, PreparedData.ValidationSplit) ? PreparedData.Open(folder, PreparedData.ValidationSplit) : null;
+    private static PreparationResult Open(string folder, Audit audit, bool isFromCache)
+    {
+        (PreparedData train, PreparedData? validation) = PreparedData.OpenSplits(folder, PreparedManifest.Read(folder));
+        return new PreparationResult(train, validation, audit, isFromCache);
+    }
 }

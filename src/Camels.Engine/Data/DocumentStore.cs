@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
 
 namespace Camels.Engine.Data;
 
@@ -14,19 +15,19 @@ internal readonly record struct StoredDocument(long Offset, int Tokens, int Turn
 
 /// <summary>
 /// Documents in the order they were read, in a temporary file: so packing can look at all of them at once while memory holds only their
-/// sizes. Per document: turns, ids, trained flags, padded to four bytes.
+/// sizes. Per document: turns, ids, trained flags.
 /// </summary>
 internal sealed class DocumentStore(string path) : IDisposable
 {
     private readonly TokenFileWriter<byte> _writer = new(path);
     private readonly List<StoredDocument> _documents = [];
-    private TokenFile<byte>? _file;
+    private SafeFileHandle? _file;
+    private byte[] _buffer = [];
 
     public ReadOnlySpan<StoredDocument> Documents => CollectionsMarshal.AsSpan(_documents);
 
     public void Append(EncodedDocuments documents, int source, long record, UInt128 contentHash)
     {
-        ReadOnlySpan<byte> padding = [0, 0, 0];
         for (int i = 0; i < documents.Count; i++)
         {
             ReadOnlySpan<Turn> turns = documents.Turns(i);
@@ -35,24 +36,35 @@ internal sealed class DocumentStore(string path) : IDisposable
             _writer.Write(MemoryMarshal.AsBytes(turns));
             _writer.Write(MemoryMarshal.AsBytes(ids));
             _writer.Write(documents.Trained(i));
-            _writer.Write(padding[..(-ids.Length & 3)]);
         }
     }
 
     /// <summary>Ends writing; from now on documents can be read.</summary>
     public void Seal()
     {
-        FileSeal seal = _writer.Seal();
+        _writer.Seal();
         _writer.Dispose();
-        _file = new TokenFile<byte>(path, seal.Bytes);
+        _file = File.OpenHandle(path);
     }
 
+    /// <summary>Reads one document; the spans are valid until the next.</summary>
     public void Read(
         StoredDocument document, out ReadOnlySpan<Turn> turns, out ReadOnlySpan<int> ids, out ReadOnlySpan<byte> trained)
     {
         int turnBytes = document.Turns * Unsafe.SizeOf<Turn>();
         int idBytes = document.Tokens * sizeof(int);
-        ReadOnlySpan<byte> all = _file!.Slice(document.Offset, turnBytes + idBytes + document.Tokens);
+        int bytes = turnBytes + idBytes + document.Tokens;
+        if (_buffer.Length < bytes)
+        {
+            _buffer = new byte[bytes];
+        }
+
+        Span<byte> all = _buffer.AsSpan(0, bytes);
+        if (RandomAccess.Read(_file!, all, document.Offset) < bytes)
+        {
+            throw new EndOfStreamException($"{path} became shorter while it was in use");
+        }
+
         turns = MemoryMarshal.Cast<byte, Turn>(all[..turnBytes]);
         ids = MemoryMarshal.Cast<byte, int>(all.Slice(turnBytes, idBytes));
         trained = all[(turnBytes + idBytes)..];

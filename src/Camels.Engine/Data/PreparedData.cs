@@ -108,8 +108,21 @@ public sealed class PreparedData : IDisposable
     /// <summary>Opens one split of such a folder.</summary>
     public static PreparedData Open(string folder, string split) => new(folder, split, PreparedManifest.Read(folder));
 
-    /// <summary>True where the folder has that split.</summary>
-    public static bool HasSplit(string folder, string split) => PreparedManifest.Read(folder).Files.ContainsKey($"{split}.ids");
+    /// <summary>Opens the splits that the manifest names: training, and validation or null.</summary>
+    internal static (PreparedData Train, PreparedData? Validation) OpenSplits(string folder, PreparedManifest manifest)
+    {
+        PreparedData train = new(folder, TrainSplit, manifest);
+        try
+        {
+            bool hasValidation = manifest.Files.ContainsKey($"{ValidationSplit}.ids");
+            return (train, hasValidation ? new PreparedData(folder, ValidationSplit, manifest) : null);
+        }
+        catch
+        {
+            train.Dispose();
+            throw;
+        }
+    }
 
     /// <summary>A row; valid until this is disposed.</summary>
     public PackedRow Row(int index)

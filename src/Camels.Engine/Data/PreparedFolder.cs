@@ -2,10 +2,21 @@ using Camels.Kernels.Interop;
 
 namespace Camels.Engine.Data;
 
-/// <summary>A folder that holds prepared data or nothing, and changes from one to another in one step.</summary>
-internal sealed class PreparedFolder
+/// <summary>
+/// A folder that holds prepared data or nothing, and changes from one to another in one step. Locked while this lives: who wants the same
+/// data meanwhile (another rank, another run) waits and then finds it.
+/// </summary>
+internal sealed class PreparedFolder : IDisposable
 {
-    public PreparedFolder(string path)
+    // What the system answers to a second lock: EAGAIN on Linux, EWOULDBLOCK on macOS, a sharing violation on Windows.
+    private static readonly int[] _lockedCodes = [11, 35, 32];
+
+    private readonly FileStream _lock;
+    private readonly string _partial;
+    private readonly string _replaced;
+
+    /// <summary>Waits for the lock. A folder of something else is exit code 2, an unwritable place 5.</summary>
+    public PreparedFolder(string path, CancellationToken cancellation)
     {
         Path = System.IO.Path.TrimEndingDirectorySeparator(System.IO.Path.GetFullPath(path));
         bool isFree = !File.Exists(Path)
@@ -14,48 +25,84 @@ internal sealed class PreparedFolder
         {
             throw CamelsException.Usage($"{Path}: exists and is not a folder of prepared data; choose another one for the prepared data.");
         }
+
+        _partial = Beside("partial");
+        _replaced = Beside("replaced");
+        _lock = Guarded(() => Lock(cancellation));
     }
 
     public string Path { get; }
 
     private bool HasManifest => File.Exists(System.IO.Path.Combine(Path, PreparedManifest.FileName));
 
+    private string Parent => System.IO.Path.GetDirectoryName(Path) ?? Path;
+
     /// <summary>True where the folder holds prepared data of that key.</summary>
     public bool Holds(string key) => HasManifest && PreparedManifest.Read(Path).Key == key;
 
     /// <summary>Lets <paramref name="write"/> fill a new folder beside this one, which then takes its place; a failure leaves no trace.</summary>
-    public TResult Replace<TResult>(Func<string, TResult> write)
+    public TResult Replace<TResult>(Func<string, TResult> write) => Guarded(() =>
     {
-        string partial = $"{Path}.partial-{Guid.NewGuid():N}";
+        DeleteIfThere(_partial);    // left by a process that was killed
         try
         {
-            Directory.CreateDirectory(partial);
-            TResult result = write(partial);
-            FolderFlush.Flush(partial);
-            TakePlace(partial);
+            Directory.CreateDirectory(_partial);
+            TResult result = write(_partial);
+            FolderFlush.Flush(_partial);
+            TakePlace();
             return result;
+        }
+        finally
+        {
+            DeleteIfThere(_partial);
+        }
+    });
+
+    public void Dispose() => _lock.Dispose();
+
+    private FileStream Lock(CancellationToken cancellation)
+    {
+        Directory.CreateDirectory(Parent);
+        while (true)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            try
+            {
+                return new FileStream(
+                    Beside("lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, bufferSize: 1, FileOptions.DeleteOnClose);
+            }
+            catch (IOException failure) when (_lockedCodes.Contains(failure.HResult & 0xFFFF))
+            {
+                cancellation.WaitHandle.WaitOne(TimeSpan.FromMilliseconds(100));
+            }
+        }
+    }
+
+    private void TakePlace()
+    {
+        DeleteIfThere(_replaced);
+        if (Directory.Exists(Path))
+        {
+            Directory.Move(Path, _replaced);
+        }
+
+        Directory.Move(_partial, Path);
+        FolderFlush.Flush(Parent);
+        DeleteIfThere(_replaced);
+    }
+
+    private string Beside(string suffix) => System.IO.Path.Combine(Parent, $".{System.IO.Path.GetFileName(Path)}.{suffix}");
+
+    private T Guarded<T>(Func<T> write)
+    {
+        try
+        {
+            return write();
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {
             throw CamelsException.RunFailed($"{Path}: cannot be written: {failure.Message}", failure);
         }
-        finally
-        {
-            DeleteIfThere(partial);
-        }
-    }
-
-    private void TakePlace(string partial)
-    {
-        string old = $"{Path}.old-{Guid.NewGuid():N}";
-        if (Directory.Exists(Path))
-        {
-            Directory.Move(Path, old);
-        }
-
-        Directory.Move(partial, Path);
-        FolderFlush.Flush(System.IO.Path.GetDirectoryName(Path)!);
-        DeleteIfThere(old);
     }
 
     private static void DeleteIfThere(string folder)

@@ -1,4 +1,5 @@
 using Camels.Engine.Data;
+using Camels.Engine.Tests.Checkpoints;
 using Xunit;
 using static Camels.Engine.Tests.Data.DataTestHelp;
 
@@ -115,7 +116,7 @@ public sealed class AuditTests : IDisposable
 
     private SplitAudit Measure(Prepared.Document[][] rows, bool addsBos = true, int bosId = 256)
     {
-        using PreparedData data = Prepared.Write(_folder.At(Guid.NewGuid().ToString()), rows, addsBos: addsBos, bosId: bosId);
+        using PreparedData data = Prepared.Write(_folder[Guid.NewGuid().ToString()], rows, addsBos: addsBos, bosId: bosId);
         return SplitAudit.Measure(data);
     }
 }

@@ -1,4 +1,5 @@
 using Camels.Engine.Data;
+using Camels.Engine.Tests.Checkpoints;
 using Xunit;
 
 namespace Camels.Engine.Tests.Data;

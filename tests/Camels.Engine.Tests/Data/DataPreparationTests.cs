@@ -1,5 +1,6 @@
 using System.Text;
 using Camels.Engine.Data;
+using Camels.Engine.Tests.Checkpoints;
 using Camels.Engine.Tokenizers;
 using FsCheck;
 using FsCheck.Fluent;
@@ -14,14 +15,14 @@ public sealed class DataPreparationTests : IDisposable
 
     private readonly TemporaryFolder _folder = new();
 
-    private string Output => _folder.At("prepared");
+    private string Output => _folder["prepared"];
 
     public void Dispose() => _folder.Dispose();
 
     [Fact]
     public void RowsHoldTheConversationsTokenForToken()
     {
-        string path = _folder.File("mine.jsonl", Turns("Hi", "Hello!") + Turns("1+1", "2", "2+2", "4") + Turns("x", "y"));
+        string path = _folder.Write("mine.jsonl", Turns("Hi", "Hello!") + Turns("1+1", "2", "2+2", "4") + Turns("x", "y"));
         using PreparationResult result = Prepare(path, new PreparationSettings { Sources = [], SequenceLength = 62 });
         Assert.Equal(
             [
@@ -42,7 +43,7 @@ public sealed class DataPreparationTests : IDisposable
     [Fact]
     public void WithoutPackingEachDocumentHasItsRow()
     {
-        string path = _folder.File("mine.jsonl", Turns("a", "b") + Turns("c", "d") + Turns("e", "f"));
+        string path = _folder.Write("mine.jsonl", Turns("a", "b") + Turns("c", "d") + Turns("e", "f"));
         using PreparationResult result = Prepare(path, new PreparationSettings { Sources = [], Packing = false });
         Assert.Equal(
             ["<s><|user|>\na\n<|assistant|>\nb</s>", "<s><|user|>\nc\n<|assistant|>\nd</s>", "<s><|user|>\ne\n<|assistant|>\nf</s>"],
@@ -56,7 +57,7 @@ public sealed class DataPreparationTests : IDisposable
     [InlineData(OverLength.Drop, "", 0, 0, 1)]
     public void ConversationsLongerThanARow(OverLength policy, string kept, int split, int truncated, int dropped)
     {
-        string path = _folder.File("mine.jsonl", Turns("a", "b", "c", "d", "e", "f") + Turns("k", "l"));
+        string path = _folder.Write("mine.jsonl", Turns("a", "b", "c", "d", "e", "f") + Turns("k", "l"));
         using PreparationResult result = Prepare(
             path, new PreparationSettings { Sources = [], SequenceLength = 56, OverLength = policy, Packing = false });
         Assert.Equal($"{kept}|k-l".TrimStart('|'), string.Join("|", Contents(result.Train)));
@@ -71,7 +72,7 @@ public sealed class DataPreparationTests : IDisposable
     [InlineData(OverLength.Truncate, "a-b")]
     public void APairLongerThanARowIsLeftOut(OverLength policy, string kept)
     {
-        string path = _folder.File("mine.jsonl", Turns("a", "b", "c", new string('d', 100), "e", "f"));
+        string path = _folder.Write("mine.jsonl", Turns("a", "b", "c", new string('d', 100), "e", "f"));
         using PreparationResult result = Prepare(
             path, new PreparationSettings { Sources = [], SequenceLength = 56, OverLength = policy, Packing = false });
         Assert.Equal(kept, string.Join("|", Contents(result.Train)));
@@ -81,7 +82,7 @@ public sealed class DataPreparationTests : IDisposable
     [Fact]
     public void EveryPartKeepsTheSystemMessage()
     {
-        string path = _folder.File("mine.jsonl", MessagesLine(("system", "S"), ("user", "a"), ("assistant", "b"), ("user", "c"), ("assistant", "d")));
+        string path = _folder.Write("mine.jsonl", MessagesLine(("system", "S"), ("user", "a"), ("assistant", "b"), ("user", "c"), ("assistant", "d")));
         using PreparationResult result = Prepare(path, new PreparationSettings { Sources = [], SequenceLength = 56, Packing = false });
         Assert.Equal(
             [
@@ -124,7 +125,7 @@ public sealed class DataPreparationTests : IDisposable
     [Fact]
     public void EmptyRecordsAreDroppedDuplicatesCountedUnansweredMessagesCut()
     {
-        string path = _folder.File(
+        string path = _folder.Write(
             "mine.jsonl", Turns("a", "b") + Turns("a", " ") + Turns("a", "b", "c") + Turns("a", "b", "c", "") + Turns(" a", "b\n"));
         using PreparationResult result = Prepare(path, new PreparationSettings { Sources = [], Packing = false });
         Assert.Equal(["a-b", "a-b", "a-b"], Contents(result.Train));
@@ -137,8 +138,8 @@ public sealed class DataPreparationTests : IDisposable
     [Fact]
     public void StrictRefusesDuplicatesAndOverLongRecords()
     {
-        string duplicates = _folder.File("duplicates.jsonl", Turns("a", "b") + Turns("a", "b"));
-        string overLong = _folder.File("long.jsonl", Turns("a", "b") + Turns("a", new string('b', 200)));
+        string duplicates = _folder.Write("duplicates.jsonl", Turns("a", "b") + Turns("a", "b"));
+        string overLong = _folder.Write("long.jsonl", Turns("a", "b") + Turns("a", new string('b', 200)));
         PreparationSettings strict = new() { Sources = [], SequenceLength = 100, Strict = true };
         Fails(ExitCode.BadInput, () => Prepare(duplicates, strict), "the audit refuses", "1 records are duplicates", "line 2 (record 2)");
         Fails(ExitCode.BadInput, () => Prepare(overLong, strict), "the audit refuses", "1 records are longer than a row", "line 2 (record 2)");
@@ -148,9 +149,9 @@ public sealed class DataPreparationTests : IDisposable
     [Fact]
     public void NothingToTrainOnIsRefused()
     {
-        string blank = _folder.File("blank.jsonl", "\n");
-        string empty = _folder.File("empty.jsonl", Turns("a", ""));
-        string overLong = _folder.File("long.jsonl", Turns("a", new string('b', 200)));
+        string blank = _folder.Write("blank.jsonl", "\n");
+        string empty = _folder.Write("empty.jsonl", Turns("a", ""));
+        string overLong = _folder.Write("long.jsonl", Turns("a", new string('b', 200)));
         PreparationSettings settings = new() { Sources = [], SequenceLength = 100 };
         Fails(ExitCode.BadInput, () => Prepare(blank, settings), "nothing to train on", "0 records read");
         Fails(ExitCode.BadInput, () => Prepare(empty, settings), "nothing to train on", "1 empty");
@@ -161,9 +162,9 @@ public sealed class DataPreparationTests : IDisposable
     [Fact]
     public void BrokenDataLeavesNothingBehindAndOldDataWhole()
     {
-        string path = _folder.File("mine.jsonl", Turns("a", "b"));
+        string path = _folder.Write("mine.jsonl", Turns("a", "b"));
         Prepare(path, new PreparationSettings { Sources = [] }).Dispose();
-        string broken = _folder.File("broken.jsonl", Turns("a", "b") + MessagesLine(("user", "a"), ("user", "b"), ("assistant", "c")));
+        string broken = _folder.Write("broken.jsonl", Turns("a", "b") + MessagesLine(("user", "a"), ("user", "b"), ("assistant", "c")));
         Fails(ExitCode.BadInput, () => Prepare(broken, new PreparationSettings { Sources = [] }), "broken.jsonl, line 2 (record 2)", "message 2");
         Assert.Equal(["broken.jsonl", "mine.jsonl", "prepared"], Entries());
         using PreparedData old = PreparedData.Open(Output);
@@ -173,7 +174,7 @@ public sealed class DataPreparationTests : IDisposable
     [Fact]
     public void ExamplesReadsOnlyTheFirstRecords()
     {
-        string path = _folder.File("mine.jsonl", Turns("a", "b") + Turns("c", "d") + "broken");
+        string path = _folder.Write("mine.jsonl", Turns("a", "b") + Turns("c", "d") + "broken");
         using PreparationResult result = DataPreparation.Prepare(
             new PreparationSettings { Sources = [new DataSource("messages", path, Examples: 2)], Packing = false }, _tokenizer, Output);
         Assert.Equal(["a-b", "c-d"], Contents(result.Train));
@@ -183,8 +184,8 @@ public sealed class DataPreparationTests : IDisposable
     [Fact]
     public void SourcesOfOneDatasetHaveNamesOfTheirOwn()
     {
-        string one = _folder.File("one.jsonl", Turns("a", "b"));
-        string two = _folder.File("two.jsonl", Turns("c", "d"));
+        string one = _folder.Write("one.jsonl", Turns("a", "b"));
+        string two = _folder.Write("two.jsonl", Turns("c", "d"));
         using PreparationResult result = DataPreparation.Prepare(
             new PreparationSettings { Sources = [new("messages", one), new("messages", two)] }, _tokenizer, Output);
         Assert.Equal(["messages", "messages_2"], result.Train.SourceNames);
@@ -195,10 +196,10 @@ public sealed class DataPreparationTests : IDisposable
     [Fact]
     public void ThreadsDoNotMatter()
     {
-        string path = _folder.File("alpaca.json", Alpaca(1500));
+        string path = _folder.Write("alpaca.json", Alpaca(1500));
         PreparationSettings settings = new() { Sources = [new("alpaca", path)], SequenceLength = 256, ValidationFraction = 0.1 };
         using PreparationResult parallel = DataPreparation.Prepare(settings, _tokenizer, Output);
-        string one = _folder.At("one");
+        string one = _folder["one"];
         Thread single = new(() => DataPreparation.Prepare(settings, new OneThreadTokenizer(), one).Dispose());
         single.Start();
         single.Join();
@@ -211,7 +212,7 @@ public sealed class DataPreparationTests : IDisposable
     [Fact]
     public void CancellingLeavesNothing()
     {
-        string path = _folder.File("alpaca.json", Alpaca(1500));
+        string path = _folder.Write("alpaca.json", Alpaca(1500));
         using CancellationTokenSource cancellation = new();
         Assert.Throws<OperationCanceledException>(() => DataPreparation.Prepare(
             new PreparationSettings { Sources = [new("alpaca", path)] },
@@ -225,7 +226,7 @@ public sealed class DataPreparationTests : IDisposable
     [Fact]
     public void ImpossibleSettingsAreRefused()
     {
-        string path = _folder.File("mine.jsonl", Turns("a", "b"));
+        string path = _folder.Write("mine.jsonl", Turns("a", "b"));
         PreparationSettings good = new() { Sources = [new("messages", path)] };
         Refused(good with { Sources = [] }, "data.sources is empty");
         Refused(good with { SequenceLength = 1 }, "data.sequence_length is 1");
@@ -240,10 +241,58 @@ public sealed class DataPreparationTests : IDisposable
             Fails(ExitCode.Usage, () => DataPreparation.Prepare(settings, _tokenizer, Output), message);
     }
 
+    [TmpfsFact]
+    public void AFullDiskIsSaidAndKeepsTheOldData()
+    {
+        using Tmpfs disk = new(megabytes: 1);
+        string output = Path.Combine(disk.Path, "prepared");
+        PreparationSettings small = new() { Sources = [new("messages", _folder.Write("mine.jsonl", Turns("a", "b")))] };
+        PreparationSettings large = new() { Sources = [new("alpaca", _folder.Write("alpaca.json", Alpaca(2000)))] };
+        DataPreparation.Prepare(small, _tokenizer, output).Dispose();
+        Fails(ExitCode.RunFailed, () => DataPreparation.Prepare(large, _tokenizer, output), "cannot be written");
+        Assert.Equal(["prepared"], Directory.EnumerateFileSystemEntries(disk.Path).Select(Path.GetFileName));
+        using PreparedData old = PreparedData.Open(output);
+        Assert.Equal(1, old.Rows);
+    }
+
+    [Fact]
+    public void LeftoversOfAKilledPreparationAreRemoved()
+    {
+        Directory.CreateDirectory(_folder[".prepared.partial"]);
+        File.WriteAllText(_folder[".prepared.partial/train.ids"], "half");
+        Prepare(_folder.Write("mine.jsonl", Turns("a", "b")), new PreparationSettings { Sources = [] }).Dispose();
+        Assert.Equal(["mine.jsonl", "prepared"], Entries());
+    }
+
+    [Fact]
+    public void AnUnwritablePlaceIsSaid()
+    {
+        string path = _folder.Write("mine.jsonl", Turns("a", "b"));
+        Fails(
+            ExitCode.RunFailed,
+            () => DataPreparation.Prepare(new PreparationSettings { Sources = [new("messages", path)] }, _tokenizer, Path.Combine(path, "prepared")),
+            "cannot be written");
+    }
+
+    [Fact]
+    public void WhoAsksForTheSameDataMeanwhileWaitsForIt()
+    {
+        string path = _folder.Write("alpaca.json", Alpaca(600));
+        PreparationSettings settings = new() { Sources = [new("alpaca", path)] };
+        bool[] isCached = new bool[4];
+        Parallel.For(0, isCached.Length, i =>
+        {
+            using PreparationResult result = DataPreparation.Prepare(settings, _tokenizer, Output);
+            isCached[i] = result.FromCache;
+        });
+        Assert.Single(isCached, value => !value);
+        Assert.Equal(["alpaca.json", "prepared"], Entries());
+    }
+
     [Fact]
     public void FoldersOfSomethingElseAreNotTouched()
     {
-        string path = _folder.File("mine.jsonl", Turns("a", "b"));
+        string path = _folder.Write("mine.jsonl", Turns("a", "b"));
         Directory.CreateDirectory(Output);
         File.WriteAllText(Path.Combine(Output, "thesis.txt"), "years of work");
         Fails(ExitCode.Usage, () => Prepare(path, new PreparationSettings { Sources = [] }), "prepared", "not a folder of prepared data");

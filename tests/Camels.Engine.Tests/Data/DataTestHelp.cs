@@ -1,10 +1,15 @@
+using System.Text;
+using System.Text.Json;
 using Camels.Engine.Data;
+using Camels.Engine.Tests.Checkpoints;
 using Xunit;
 
 namespace Camels.Engine.Tests.Data;
 
 internal static class DataTestHelp
 {
+    public static string Write(this TemporaryFolder folder, string name, string text) => folder.WriteFile(name, Encoding.UTF8.GetBytes(text));
+
     public static Conversation[] Read(string dataset, string path, ulong seed = 42)
     {
         DatasetFormat format = DatasetCatalog.Find(dataset);
@@ -21,7 +26,7 @@ internal static class DataTestHelp
     }
 
     public static string MessagesLine(params (string Role, string Content)[] messages) =>
-        System.Text.Json.JsonSerializer.Serialize(new { messages = messages.Select(m => new { role = m.Role, content = m.Content }) }) + "\n";
+        JsonSerializer.Serialize(new { messages = messages.Select(m => new { role = m.Role, content = m.Content }) }) + "\n";
 
     public static string Turns(params string[] texts) =>
         MessagesLine([.. texts.Select((text, i) => (i % 2 == 0 ? "user" : "assistant", text))]);

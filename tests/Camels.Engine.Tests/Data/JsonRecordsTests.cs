@@ -1,5 +1,6 @@
 using System.Text;
 using Camels.Engine.Data;
+using Camels.Engine.Tests.Checkpoints;
 using FsCheck;
 using FsCheck.Fluent;
 using Xunit;
@@ -24,7 +25,7 @@ public sealed class JsonRecordsTests : IDisposable
     [InlineData("\ufeff \n[\n  " + Good + "\n , " + Good + "\n]\n\n")]
     public void LinesAndArraysAreRead(string text)
     {
-        Conversation[] read = Read("prompt_completion", _folder.File("data.json", text));
+        Conversation[] read = Read("prompt_completion", _folder.Write("data.json", text));
         Assert.Equal([0L, 1L], read.Select(conversation => conversation.Index));
         Assert.All(read, conversation => Assert.Equal(["p", "c"], conversation.Messages.Select(message => message.Content)));
     }
@@ -33,7 +34,7 @@ public sealed class JsonRecordsTests : IDisposable
     [InlineData("")]
     [InlineData("[]")]
     [InlineData(" \n [ \n ] \n")]
-    public void NothingIsNoRecord(string text) => Assert.Empty(Read("prompt_completion", _folder.File("data.json", text)));
+    public void NothingIsNoRecord(string text) => Assert.Empty(Read("prompt_completion", _folder.Write("data.json", text)));
 
     [Theory]
     [InlineData(Good + "\n" + """{"prompt": "p", "completion" "c"}""", "line 2, column 30", "broken JSON")]
@@ -56,7 +57,7 @@ public sealed class JsonRecordsTests : IDisposable
     [InlineData("""{"prompt": "\ud800", "completion": "c"}""", "line 1 (record 1)", "column \"prompt\" is not well-formed Unicode")]
     [InlineData("""{"\ud800pt": "", "completion": "c"}""", "line 1 (record 1)", "not well-formed Unicode")]
     public void WhatIsWrongAndWhereIsNamed(string text, string where, string what) =>
-        Fails(ExitCode.BadInput, () => Read("prompt_completion", _folder.File("data.json", text)), "data.json", where, what);
+        Fails(ExitCode.BadInput, () => Read("prompt_completion", _folder.Write("data.json", text)), "data.json", where, what);
 
     [Theory]
     [InlineData("""{"messages": "hi"}""", "column \"messages\" is text, expected an array")]
@@ -65,7 +66,7 @@ public sealed class JsonRecordsTests : IDisposable
     [InlineData("""{"messages": [{"role": "human", "content": "a"}]}""", "column \"messages[0].role\" is \"human\", expected system, user")]
     [InlineData("""{"messages": [{"role": "user"}]}""", "column \"messages[0].content\" is missing")]
     public void NestedColumnsAreNamed(string text, string what) =>
-        Fails(ExitCode.BadInput, () => Read("messages", _folder.File("data.jsonl", text)), "line 1 (record 1)", what);
+        Fails(ExitCode.BadInput, () => Read("messages", _folder.Write("data.jsonl", text)), "line 1 (record 1)", what);
 
     [Theory]
     [InlineData("stanford_alpaca", """{"input": "", "output": "o"}""", "column \"instruction\" is missing")]
@@ -73,7 +74,7 @@ public sealed class JsonRecordsTests : IDisposable
     [InlineData("gpt4_alpaca", """{"instruction": "i", "input": 1, "output": "o"}""", "column \"input\" is a number")]
     [InlineData("dolly", """{"instruction": "i", "input": "", "output": "o"}""", "column \"response\" is missing")]
     public void InstructionColumnsAreNamed(string dataset, string text, string what) =>
-        Fails(ExitCode.BadInput, () => Read(dataset, _folder.File("data.json", $"[{text}]")), "line 1 (record 1)", what);
+        Fails(ExitCode.BadInput, () => Read(dataset, _folder.Write("data.json", $"[{text}]")), "line 1 (record 1)", what);
 
     [Theory]
     [InlineData(false)]
@@ -85,7 +86,7 @@ public sealed class JsonRecordsTests : IDisposable
         text[Array.LastIndexOf(text, (byte)'?')] = 0xE9;
         Fails(
             ExitCode.BadInput,
-            () => Read("prompt_completion", _folder.File("data.json", text)),
+            () => Read("prompt_completion", _folder.WriteFile("data.json", text)),
             isArray ? "line 2, column 33" : "line 2, column 32",
             "invalid UTF-8");
     }
@@ -99,7 +100,7 @@ public sealed class JsonRecordsTests : IDisposable
         string nested = $$"""{"prompt": "p", "completion": "c", "x": {{new string('[', depth)}}{{new string(']', depth)}}}""";
         foreach (string text in new[] { nested, $"[{nested}]" })
         {
-            string path = _folder.File("data.json", text);
+            string path = _folder.Write("data.json", text);
             if (isFine)
             {
                 Assert.Single(Read("prompt_completion", path));
@@ -117,7 +118,7 @@ public sealed class JsonRecordsTests : IDisposable
     public void MegabyteRecordsAreFine(string format)
     {
         string record = $$"""{"prompt": "{{new string('x', 1 << 20)}}", "completion": "c"}""";
-        Conversation[] read = Read("prompt_completion", _folder.File("data.json", format.Replace("{0}", record, StringComparison.Ordinal)));
+        Conversation[] read = Read("prompt_completion", _folder.Write("data.json", format.Replace("{0}", record, StringComparison.Ordinal)));
         Assert.Equal([1 << 20, 1 << 20], read.Select(conversation => conversation.Messages[0].Content.Length));
     }
 
@@ -126,7 +127,7 @@ public sealed class JsonRecordsTests : IDisposable
     [InlineData("[")]
     public void EndlessRecordsAreRefused(string start)
     {
-        string path = _folder.At("data.json");
+        string path = _folder["data.json"];
         using (FileStream file = new(path, FileMode.Create))
         {
             file.Write(Encoding.UTF8.GetBytes(start + "{\"prompt\": \""));
@@ -144,7 +145,7 @@ public sealed class JsonRecordsTests : IDisposable
     [Fact]
     public void RecordsAreStreamed()
     {
-        string path = _folder.File("data.jsonl", string.Concat(Enumerable.Repeat(Good + "\n", 10_000)) + "broken");
+        string path = _folder.Write("data.jsonl", string.Concat(Enumerable.Repeat(Good + "\n", 10_000)) + "broken");
         DatasetFormat format = DatasetCatalog.Find("prompt_completion");
         DatasetInput input = new() { Dataset = format.Name, Files = [path], Seed = 0 };
         Assert.Equal(10, format.Read(input).Take(10).Count());
@@ -154,9 +155,9 @@ public sealed class JsonRecordsTests : IDisposable
     [Fact]
     public void FoldersAreReadInOrdinalOrderWithOneRunningIndex()
     {
-        _folder.File("b.jsonl", Good.Replace("p\"", "second\"", StringComparison.Ordinal));
-        _folder.File("B.json", $"[{Good}]");
-        _folder.File("notes.txt", "not data");
+        _folder.Write("b.jsonl", Good.Replace("p\"", "second\"", StringComparison.Ordinal));
+        _folder.Write("B.json", $"[{Good}]");
+        _folder.Write("notes.txt", "not data");
         Conversation[] read = Read("prompt_completion", _folder.Path);
         Assert.Equal(["B.json", "b.jsonl"], read.Select(conversation => Path.GetFileName(conversation.Place.File)));
         Assert.Equal([0L, 1L], read.Select(conversation => conversation.Index));
@@ -166,7 +167,7 @@ public sealed class JsonRecordsTests : IDisposable
     [Fact]
     public void MissingFilesAndUnknownDatasetsAreNamed()
     {
-        Fails(ExitCode.BadInput, () => Read("dolly", _folder.At("absent.jsonl")), "absent.jsonl", "no such file or folder");
+        Fails(ExitCode.BadInput, () => Read("dolly", _folder["absent.jsonl"]), "absent.jsonl", "no such file or folder");
         Fails(ExitCode.BadInput, () => Read("dolly", _folder.Path), "has no .json or .jsonl file");
         Fails(ExitCode.BadInput, () => Read("dollie", _folder.Path), "\"dollie\"", "messages", "stanford_alpaca, alpaca", "dolly");
     }
@@ -186,7 +187,7 @@ public sealed class JsonRecordsTests : IDisposable
 
         Prop.ForAll(mutated.ToArbitrary(), bytes =>
         {
-            string path = _folder.File("fuzz.json", bytes);
+            string path = _folder.WriteFile("fuzz.json", bytes);
             try
             {
                 foreach (Conversation conversation in Read(dataset, path))

@@ -1,4 +1,5 @@
 using Camels.Engine.Data;
+using Camels.Engine.Tests.Checkpoints;
 using Xunit;
 using static Camels.Engine.Tests.Data.DataTestHelp;
 
@@ -12,11 +13,11 @@ public sealed class PreparationCacheTests : IDisposable
 
     public PreparationCacheTests()
     {
-        _path = _folder.File("mine.jsonl", Turns("a", "b") + Turns("c", "d") + Turns("e", "f"));
+        _path = _folder.Write("mine.jsonl", Turns("a", "b") + Turns("c", "d") + Turns("e", "f"));
         _settings = new PreparationSettings { Sources = [new("messages", _path)], SequenceLength = 64 };
     }
 
-    private string Output => _folder.At("prepared");
+    private string Output => _folder["prepared"];
 
     public void Dispose() => _folder.Dispose();
 
@@ -29,8 +30,8 @@ public sealed class PreparationCacheTests : IDisposable
         Assert.Equal((key, true), Prepare(_settings));
         Assert.Equal(written, File.GetLastWriteTimeUtc(Path.Combine(Output, "train.ids")));
 
-        File.Move(_path, _folder.At("moved.jsonl"));
-        Assert.Equal((key, true), Prepare(_settings with { Sources = [new("messages", _folder.At("moved.jsonl"))] }));
+        File.Move(_path, _folder["moved.jsonl"]);
+        Assert.Equal((key, true), Prepare(_settings with { Sources = [new("messages", _folder["moved.jsonl"])] }));
     }
 
     [Fact]
@@ -64,7 +65,7 @@ public sealed class PreparationCacheTests : IDisposable
         Changed(_settings with { Strict = true });
         Changed(_settings with { Sources = [new("messages", _path, Examples: 2)] });
         Changed(_settings with { Sources = [new("messages", _path), new("messages", _path)] });
-        Changed(_settings with { ValidationSources = [new("messages", _folder.File("other.jsonl", Turns("x", "y")))] });
+        Changed(_settings with { ValidationSources = [new("messages", _folder.Write("other.jsonl", Turns("x", "y")))] });
         byte[] bytes = File.ReadAllBytes(_path);
         bytes[Array.IndexOf(bytes, (byte)'f', bytes.Length - 8)] = (byte)'g';
         File.WriteAllBytes(_path, bytes);
@@ -112,7 +113,7 @@ public sealed class PreparationCacheTests : IDisposable
     [Fact]
     public void AbsentDataAndSplitsAreNamed()
     {
-        Fails(ExitCode.BadInput, () => PreparedData.Open(_folder.At("absent")), "absent");
+        Fails(ExitCode.BadInput, () => PreparedData.Open(_folder["absent"]), "absent");
         Prepare(_settings);
         Fails(ExitCode.BadInput, () => PreparedData.Open(Output, PreparedData.ValidationSplit), "no validation split");
     }
@@ -135,7 +136,7 @@ public sealed class PreparationCacheTests : IDisposable
         Contradicts([[good with { Trained = [0, 0, 1] }]]);
 
         void Contradicts(Prepared.Document[][] rows) =>
-            Fails(ExitCode.BadInput, () => Prepared.Write(_folder.At(Guid.NewGuid().ToString()), rows), "contradict each other");
+            Fails(ExitCode.BadInput, () => Prepared.Write(_folder[Guid.NewGuid().ToString()], rows), "contradict each other");
     }
 
     [Fact]

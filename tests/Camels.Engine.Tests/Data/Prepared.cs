@@ -1,4 +1,5 @@
 using Camels.Engine.Data;
+using Camels.Engine.Tests.Checkpoints;
 
 namespace Camels.Engine.Tests.Data;
 
@@ -12,7 +13,7 @@ internal static class Prepared
         new([256, user, assistant, ByteTokenizer.Eos], [0, 0, 1, 1], [new(1, 2, Role.User), new(2, 4, Role.Assistant)]);
 
     public static PreparedData Rows(TemporaryFolder folder, int rows) =>
-        Write(folder.At("rows"), [.. Enumerable.Range(0, rows).Select(row => new[] { Good(user: row) })]);
+        Write(folder["rows"], [.. Enumerable.Range(0, rows).Select(row => new[] { Good(user: row) })]);
 
     public static PreparedData Write(string folder, Document[][] rows, int sequenceLength = 16, bool addsBos = true, int? bosId = 256)
     {

@@ -1,4 +1,6 @@
 using Camels.Engine.Data;
+using Camels.Engine.Tests.Checkpoints;
+using Camels.Engine.Tokenizers;
 using Camels.Testing;
 using Xunit;
 using static Camels.Engine.Tests.Data.DataTestHelp;
@@ -49,7 +51,7 @@ public sealed class RealDatasetTests
             ],
             ValidationFraction = 0.01,
         };
-        using PreparationResult result = DataPreparation.Prepare(settings, new ByteTokenizer(), folder.At("prepared"));
+        using PreparationResult result = DataPreparation.Prepare(settings, new ByteTokenizer(), folder["prepared"]);
         Assert.Equal([4000L, 1000L], result.Audit.Sources.Select(source => source.Records));
         Assert.Equal([2L, 0L], result.Audit.Sources.Select(source => source.Empty));
         Assert.Equal(1, result.Audit.Train.EosCoverage);
@@ -58,5 +60,42 @@ public sealed class RealDatasetTests
         Assert.InRange(result.Audit.Train.Fill, 0.98, 1);
         long documents = result.Train.Documents + result.Validation!.Documents;
         Assert.Equal(4998 - result.Audit.Sources.Sum(source => source.OverLongDropped), documents);
+    }
+
+    [SharedTheory("models/tokenizers")]
+    [InlineData("llama")]
+    [InlineData("opt")]
+    [InlineData("gpt-neox")]
+    public void SegmentsGiveTheIdsOfTheWholeText(string name)
+    {
+        // What a reader of the exported model's chat_template gets: the template as one text, special tokens parsed.
+        ITokenizer tokenizer = TokenizerFiles.Load(SharedFiles.Path($"models/tokenizers/{name}"));
+        TemplateEncoder encoder = new(ChatTemplate.Find("tulu"), tokenizer);
+        string eos = tokenizer.PieceText(tokenizer.EosId!.Value);
+        foreach (Conversation conversation in Read("dolly", SharedFiles.Path("data/train/dolly")).Take(300))
+        {
+            string user = conversation.Messages[0].Content.Trim();
+            string assistant = conversation.Messages[1].Content.Trim();
+            List<int> whole = tokenizer.AddsBos ? [tokenizer.BosId!.Value] : [];
+            tokenizer.Encode(
+                $"<|user|>\n{user}\n<|assistant|>\n{assistant}{eos}\n<|user|>\n{user}\n<|assistant|>\n", whole, isStart: true, parseSpecial: true);
+
+            List<int> prompt = [];
+            encoder.EncodePrompt([.. conversation.Messages, conversation.Messages[0]], prompt);
+            Assert.Equal(whole, prompt);
+        }
+    }
+
+    [SharedFact("models/stories260K", "data/train/dolly")]
+    public void ARealTokenizerPassesTheAuditInShortRows()
+    {
+        using TemporaryFolder folder = new();
+        ITokenizer tokenizer = TokenizerFiles.Load(SharedFiles.Path("models/stories260K"));
+        PreparationSettings settings = new() { Sources = [new("dolly", SharedFiles.Path("data/train/dolly"), Examples: 1000)], SequenceLength = 512 };
+        using PreparationResult result = DataPreparation.Prepare(settings, tokenizer, folder["prepared"]);
+        SourceAudit source = result.Audit.Sources[0];
+        Assert.Equal(1000 - source.Empty - source.OverLongDropped, result.Train.Documents);
+        Assert.True(source.OverLongDropped > 0);
+        Assert.Equal(result.Train.Documents, result.Audit.Train.AssistantTurnsWithTrainedEos);
     }
 }

@@ -1,4 +1,5 @@
 using Camels.Engine.Data;
+using Camels.Engine.Tests.Checkpoints;
 using Xunit;
 using static Camels.Engine.Tests.Data.DataTestHelp;
 
@@ -43,12 +44,12 @@ public sealed class ValidationSplitTests : IDisposable
         using PreparationResult result = DataPreparation.Prepare(
             new PreparationSettings
             {
-                Sources = [new("alpaca", _folder.File("alpaca.json", $"[{records}]"))],
+                Sources = [new("alpaca", _folder.Write("alpaca.json", $"[{records}]"))],
                 Packing = false,
                 ValidationFraction = 0.25,
             },
             new ByteTokenizer(),
-            _folder.At("prepared"));
+            _folder["prepared"]);
         HashSet<string> Answers(PreparedData data) => [.. DataPreparationTests.Contents(data).Select(text => text[(text.LastIndexOf('-') + 1)..])];
         Assert.Equal(5, Answers(result.Validation!).Count);
         Assert.Equal(15, Answers(result.Train).Count);
@@ -60,12 +61,12 @@ public sealed class ValidationSplitTests : IDisposable
     [Fact]
     public void OwnSourcesAreNeverTrainedOn()
     {
-        string train = _folder.File("train.jsonl", Turns("a", "b") + Turns("c", "d") + Turns("e ", "f"));
-        string validation = _folder.File("validation.jsonl", Turns("e", "f") + Turns("g", "h"));
+        string train = _folder.Write("train.jsonl", Turns("a", "b") + Turns("c", "d") + Turns("e ", "f"));
+        string validation = _folder.Write("validation.jsonl", Turns("e", "f") + Turns("g", "h"));
         using PreparationResult result = DataPreparation.Prepare(
             new PreparationSettings { Sources = [new("messages", train)], ValidationSources = [new("messages", validation)], Packing = false },
             new ByteTokenizer(),
-            _folder.At("prepared"));
+            _folder["prepared"]);
         Assert.Equal(["a-b", "c-d"], DataPreparationTests.Contents(result.Train));
         Assert.Equal(["e-f", "g-h"], DataPreparationTests.Contents(result.Validation!));
         SourceAudit trainAudit = result.Audit.Sources.Single(source => !source.IsValidation);
@@ -82,22 +83,22 @@ public sealed class ValidationSplitTests : IDisposable
         Fails(ExitCode.BadInput, () => Split(Turns("a", "b") + Turns("a", "b"), 0.5), "1 distinct usable conversations");
         PreparationSettings settings = new()
         {
-            Sources = [new("messages", _folder.File("train.jsonl", Turns("a", "b")))],
-            ValidationSources = [new("messages", _folder.File("empty.jsonl", "\n"))],
+            Sources = [new("messages", _folder.Write("train.jsonl", Turns("a", "b")))],
+            ValidationSources = [new("messages", _folder.Write("empty.jsonl", "\n"))],
         };
         Fails(
             ExitCode.BadInput,
-            () => DataPreparation.Prepare(settings, new ByteTokenizer(), _folder.At("prepared")),
+            () => DataPreparation.Prepare(settings, new ByteTokenizer(), _folder["prepared"]),
             "data.validation.sources have no usable record");
     }
 
     private (List<string> Train, List<string> Validation) Split(string text, double fraction)
     {
-        string path = _folder.File("data.jsonl", text);
+        string path = _folder.Write("data.jsonl", text);
         using PreparationResult result = DataPreparation.Prepare(
             new PreparationSettings { Sources = [new("messages", path)], ValidationFraction = fraction, Packing = false },
             new ByteTokenizer(),
-            _folder.At("prepared"));
+            _folder["prepared"]);
         return (DataPreparationTests.Contents(result.Train), DataPreparationTests.Contents(result.Validation!));
     }
 }
