@@ -95,31 +95,44 @@ public sealed class DataPreparationTests : IDisposable
     [Fact]
     public void SplittingKeepsEveryPairInOrderAndFillsRowsGreedily()
     {
-        Gen<int[]> pairLengths = Gen.Choose(1, 60).NonEmptyListOf().Select(list => list.ToArray());
-        Prop.ForAll(pairLengths.ToArbitrary(), lengths =>
+        const int PairTokens = 10 + 1 + 15 + 1;    // markers, a user's one letter, EOS
+        Gen<(int System, int[] Lengths)> cases =
+            from system in Gen.Choose(0, 20)
+            from lengths in Gen.Choose(1, 40).NonEmptyListOf()
+            select (system, lengths.ToArray());
+        Prop.ForAll(cases.ToArbitrary(), given =>
         {
             ConversationEncoder encoder = new(new TemplateEncoder(ChatTemplate.Find("tulu"), _tokenizer), 100, OverLength.Split);
-            Message[] messages = [.. lengths.SelectMany((length, i) => new Message[]
-            {
-                new(Role.User, ((char)('a' + (i % 26))).ToString()), new(Role.Assistant, new string('z', length)),
-            })];
-            encoder.Encode(messages);
+            IEnumerable<Message> turns = given.Lengths.SelectMany(length => new Message[] { new(Role.User, "u"), new(Role.Assistant, new string('z', length)) });
+            encoder.Encode([.. given.System > 0 ? [new Message(Role.System, new string('s', given.System))] : Array.Empty<Message>(), .. turns]);
             List<int> kept = [];
+            int previousTokens = 100;
             for (int document = 0; document < encoder.Documents.Count; document++)
             {
-                Assert.InRange(encoder.Documents.Ids(document).Length, 1, 100);
+                int tokens = encoder.Documents.Ids(document).Length;
+                Assert.InRange(tokens, 1, 100);
                 Assert.Equal(256, encoder.Documents.Ids(document)[0]);
-                foreach (Turn turn in encoder.Documents.Turns(document))
-                {
-                    if (turn.Role == Role.Assistant)
-                    {
-                        kept.Add(turn.End - turn.Start - 1);
-                    }
-                }
+                int[] answers = [.. encoder.Documents.Turns(document).ToArray()
+                    .Where(turn => turn.Role == Role.Assistant).Select(turn => turn.End - turn.Start - 1)];
+                Assert.True(previousTokens + PairTokens + answers[0] > 100, "the pair would have fitted the document before");
+                previousTokens = tokens;
+                kept.AddRange(answers);
             }
 
-            Assert.Equal(lengths, kept);
+            Assert.Equal(given.Lengths, kept);
         }).QuickCheckThrowOnFailure();
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void ATokenizerWhoseBosIsItsEosPassesTheAudit(bool addsBos)
+    {
+        string path = _folder.Write("mine.jsonl", Turns("a", "b", "c", "d") + Turns("e", "f"));
+        using PreparationResult result = DataPreparation.Prepare(
+            new PreparationSettings { Sources = [new("messages", path)] }, new ByteTokenizer(addsBos, bosId: ByteTokenizer.Eos), Output);
+        Assert.Equal([new(addsBos ? 1 : 0, 2L)], result.Audit.Train.DocumentsByBosCount);
+        Assert.Equal(3, result.Audit.Train.AssistantTurnsWithTrainedEos);
     }
 
     [Fact]
