@@ -1,0 +1,49 @@
+using Camels.Engine.Layers;
+using Camels.Kernels;
+
+namespace Camels.Engine.Models;
+
+/// <summary>The only loop over blocks. It owns the life of activations: what a block's backward needs stays until then, the rest goes.</summary>
+/// <typeparam name="TBlock">The family's block.</typeparam>
+/// <typeparam name="TSaved">What the block's backward needs again.</typeparam>
+public sealed class Decoder<TBlock, TSaved>(TBlock[] blocks)
+    where TBlock : IBlock<TSaved>
+{
+    private readonly TSaved[] _saved = new TSaved[blocks.Length];
+
+    /// <summary>Runs all blocks and keeps what <see cref="Backward"/> needs: (N, C) to (N, C).</summary>
+    public Tensor Forward(Pass pass, Tensor x)
+    {
+        for (int l = 0; l < blocks.Length; l++)
+        {
+            pass.Observer?.Invoke(Pass.HiddenName(l), x);
+            x = blocks[l].Forward(pass, x, out _saved[l]);
+        }
+
+        return x;
+    }
+
+    /// <summary>Runs all blocks and keeps nothing but the result, which is written over <paramref name="x"/>: for generation and validation.</summary>
+    public void ForwardOnly(Pass pass, Tensor x)
+    {
+        for (int l = 0; l < blocks.Length; l++)
+        {
+            pass.Observer?.Invoke(Pass.HiddenName(l), x);
+            long mark = pass.Arena.Mark();
+            HostTransfer.Copy(pass.Stream, destination: x, source: blocks[l].Forward(pass, x, out _));
+            pass.Arena.Rewind(mark);
+        }
+    }
+
+    /// <summary>The gradient of the first block's input from that of the last one's output, written over <paramref name="dx"/> (N, C).</summary>
+    public void Backward(Pass pass, Tensor dx)
+    {
+        for (int l = blocks.Length - 1; l >= 0; l--)
+        {
+            long mark = pass.Arena.Mark();
+            Tensor dInput = blocks[l].Backward(pass, dx, in _saved[l]);
+            HostTransfer.Copy(pass.Stream, destination: dx, source: dInput);
+            pass.Arena.Rewind(mark);
+        }
+    }
+}

@@ -1,0 +1,33 @@
+using Camels.Engine.Layers;
+using Camels.Engine.Parameters;
+using Camels.Kernels;
+
+namespace Camels.Engine.Models;
+
+/// <summary>What training, verification and generation ask of a model. Every family implements it once.</summary>
+public interface ILanguageModel : IDisposable
+{
+    /// <summary>Sizes and settings.</summary>
+    ModelConfig Config { get; }
+
+    /// <summary>Type of weights and activations.</summary>
+    Precision Precision { get; }
+
+    /// <summary>All weights, unit by unit.</summary>
+    IReadOnlyList<ParameterUnit> Units { get; }
+
+    /// <summary>
+    /// Forward, loss and backward of the pass's tokens: writes each trained token's loss (M) and adds to the weights' gradients. The loss
+    /// head scales the gradients by the batch's scales.
+    /// </summary>
+    void ForwardBackward(Pass pass, Tensor losses);
+
+    /// <summary>Forward and loss only: writes each trained token's loss (M).</summary>
+    void Losses(Pass pass, Tensor losses);
+
+    /// <summary>Forward only: the final hidden states (N, C), normalised, in the pass's arena.</summary>
+    Tensor Hidden(Pass pass);
+
+    /// <summary>Writes logits (S, V), in the wide type, of hidden states (S, C).</summary>
+    void Logits(Pass pass, Tensor logits, Tensor hidden);
+}

@@ -1,0 +1,32 @@
+using Camels.Kernels;
+using Camels.Kernels.Ops;
+
+namespace Camels.Engine.Parameters;
+
+/// <summary>Random initial weights: each element is a function of (seed, parameter name, index), the same on every device and rank.</summary>
+public static class Initializer
+{
+    /// <summary>
+    /// Fills a parameter with normal numbers of the given standard deviation, or with the one value where it is a vector (norm weights: 1).
+    /// </summary>
+    public static void Fill(DeviceStream stream, Parameter parameter, ulong seed, double standardDeviation)
+    {
+        float[] values = new float[parameter.Elements];
+        ulong name = RandomBits.StreamOf(parameter.Name);
+        for (int i = 0; i < values.Length; i++)
+        {
+            values[i] = parameter.IsMatrix ? (float)(standardDeviation * RandomBits.Normal(seed, name, (ulong)i)) : 1;
+        }
+
+        Load(stream, parameter.Weight, values);
+    }
+
+    /// <summary>Writes single-precision values into a tensor of any floating type, rounded once.</summary>
+    public static void Load(DeviceStream stream, Tensor destination, ReadOnlySpan<float> values)
+    {
+        using DeviceMemory staging = DeviceMemory.Allocate(stream.Device, values.Length * sizeof(float));
+        Tensor staged = staging.View(offsetBytes: 0, DType.F32, destination.Shape.Rank == 2 ? [destination.Shape[0], destination.Shape[1]] : [values.Length]);
+        HostTransfer.ToDevice(stream, staged, values);
+        Cast.Forward(stream, y: destination, x: staged);
+    }
+}

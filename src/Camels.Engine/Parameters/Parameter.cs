@@ -1,0 +1,57 @@
+using Camels.Kernels;
+
+namespace Camels.Engine.Parameters;
+
+/// <summary>
+/// One named weight of a <see cref="ParameterUnit"/>: where it, its accumulated gradient and its optimizer state lie. A parameter that is
+/// tied to another one shares its weight and has a gradient of its own, so that each use is summed in its own fixed order.
+/// </summary>
+public sealed class Parameter
+{
+    internal Parameter(string name, int[] extents, Parameter? tiedTo)
+    {
+        Name = name;
+        Extents = extents;
+        TiedTo = tiedTo;
+        Elements = new Shape(extents).Elements;
+    }
+
+    /// <summary>The name in Hugging Face checkpoints, as in "model.layers.0.self_attn.q_proj.weight".</summary>
+    public string Name { get; }
+
+    /// <summary>Extents, outermost first.</summary>
+    public IReadOnlyList<int> Extents { get; }
+
+    /// <summary>Number of elements.</summary>
+    public long Elements { get; }
+
+    /// <summary>The parameter whose weight this one uses, or null.</summary>
+    public Parameter? TiedTo { get; }
+
+    /// <summary>True for matrices: weight decay by default spares norms and biases, as the transformers Trainer groups them.</summary>
+    public bool IsMatrix => Extents.Count > 1;
+
+    /// <summary>The weight, in the compute type.</summary>
+    public Tensor Weight { get; internal set; }
+
+    /// <summary>The weight in the wide type; the same tensor as <see cref="Weight"/> where the compute type is wide.</summary>
+    public Tensor Master { get; internal set; }
+
+    /// <summary>The gradient summed so far, in the wide type.</summary>
+    public Tensor Gradient { get; internal set; }
+
+    /// <summary>AdamW's first moment, in the wide type.</summary>
+    public Tensor FirstMoment { get; internal set; }
+
+    /// <summary>AdamW's second moment, in the wide type.</summary>
+    public Tensor SecondMoment { get; internal set; }
+
+    /// <summary>Offset in the unit's slabs of masters and moments, in elements.</summary>
+    internal long StateOffset { get; set; }
+
+    /// <summary>Offset in the unit's gradient slabs, in elements.</summary>
+    internal long GradientOffset { get; set; }
+
+    /// <inheritdoc/>
+    public override string ToString() => $"{Name} {Shape.Describe([.. Extents])}";
+}

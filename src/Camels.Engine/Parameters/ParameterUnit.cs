@@ -1,0 +1,122 @@
+using Camels.Kernels;
+
+namespace Camels.Engine.Parameters;
+
+/// <summary>
+/// The weights of one part of a model (a block, the embedding with its tied head, …) as one slab each of weights, masters, gradients and
+/// moments. What is loaded, sharded, gathered and stepped together is a unit.
+/// </summary>
+public sealed class ParameterUnit(string name, Precision precision) : IDisposable
+{
+    private const long AlignmentElements = DeviceMemory.AlignmentBytes / 2;   // aligned in every element type
+
+    private readonly List<Parameter> _parameters = [];
+    private readonly List<DeviceMemory> _memory = [];
+    private Tensor[] _gradientLevels = [];
+    private Device? _device;
+    private long _stateElements;
+    private long _gradientElements;
+
+    /// <summary>What the unit is called in plans and messages.</summary>
+    public string Name { get; } = name;
+
+    /// <summary>The parameters in declaration order, tied ones included.</summary>
+    public IReadOnlyList<Parameter> Parameters => _parameters;
+
+    /// <summary>Bytes allocated for the unit on its device.</summary>
+    public long Bytes => _memory.Sum(m => m.Bytes);
+
+    /// <summary>Declares a weight of <paramref name="extents"/>.</summary>
+    public Parameter Add(string name, params int[] extents)
+    {
+        Parameter parameter = new(name, extents, tiedTo: null) { StateOffset = _stateElements, GradientOffset = _gradientElements };
+        _stateElements += Aligned(parameter.Elements);
+        _gradientElements += Aligned(parameter.Elements);
+        _parameters.Add(parameter);
+        return parameter;
+    }
+
+    /// <summary>Declares another use of <paramref name="parameter"/>: one weight, two gradients that are summed after the backward.</summary>
+    public Parameter AddTied(string name, Parameter parameter)
+    {
+        Parameter tied = new(name, [.. parameter.Extents], parameter) { GradientOffset = _gradientElements };
+        _gradientElements += Aligned(parameter.Elements);
+        _parameters.Add(tied);
+        return tied;
+    }
+
+    /// <summary>Allocates the weights, zeroed.</summary>
+    public void Allocate(Device device)
+    {
+        _device = device;
+        DeviceMemory weights = Take(_stateElements, precision.Compute);
+        foreach (Parameter parameter in _parameters)
+        {
+            long offset = (parameter.TiedTo ?? parameter).StateOffset;
+            parameter.Weight = View(weights, offset, precision.Compute, parameter);
+            parameter.Master = parameter.Weight;
+        }
+    }
+
+    /// <summary>
+    /// Allocates what training needs, zeroed: masters (copied from the weights), moments, gradients, and <paramref name="gradientLevels"/>
+    /// further gradient slabs for summing calls of a part of the lanes.
+    /// </summary>
+    public void AllocateTraining(int gradientLevels)
+    {
+        DeviceMemory? masters = precision.HasMasters ? Take(_stateElements, precision.Wide) : null;
+        DeviceMemory firstMoments = Take(_stateElements, precision.Wide);
+        DeviceMemory secondMoments = Take(_stateElements, precision.Wide);
+        foreach (Parameter parameter in _parameters.Where(p => p.TiedTo is null))
+        {
+            parameter.FirstMoment = View(firstMoments, parameter.StateOffset, precision.Wide, parameter);
+            parameter.SecondMoment = View(secondMoments, parameter.StateOffset, precision.Wide, parameter);
+            parameter.Master = masters is null ? parameter.Weight : View(masters, parameter.StateOffset, precision.Wide, parameter);
+        }
+
+        _gradientLevels = new Tensor[1 + gradientLevels];
+        for (int level = 0; level < _gradientLevels.Length; level++)
+        {
+            DeviceMemory gradients = Take(_gradientElements, precision.Wide);
+            _gradientLevels[level] = gradients.View(offsetBytes: 0, precision.Wide, checked((int)(_gradientElements / AlignmentElements)), (int)AlignmentElements);
+        }
+
+        UseGradients(level: 0);
+    }
+
+    /// <summary>A whole gradient slab: level 0 is the optimizer step's sum.</summary>
+    public Tensor Gradients(int level) => _gradientLevels[level];
+
+    /// <summary>Makes layers add to the gradients of <paramref name="level"/>.</summary>
+    public void UseGradients(int level)
+    {
+        Tensor slab = _gradientLevels[level];
+        int wideBytes = precision.Wide.Bytes();
+        foreach (Parameter parameter in _parameters)
+        {
+            parameter.Gradient = new Tensor(
+                slab.Address + (nint)(parameter.GradientOffset * wideBytes), precision.Wide, parameter.Weight.Shape);
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        foreach (DeviceMemory memory in _memory)
+        {
+            memory.Dispose();
+        }
+    }
+
+    private static long Aligned(long elements) => (elements + AlignmentElements - 1) / AlignmentElements * AlignmentElements;
+
+    private static Tensor View(DeviceMemory memory, long offset, DType dtype, Parameter parameter) =>
+        memory.View(offset * dtype.Bytes(), dtype, [.. parameter.Extents]);
+
+    private DeviceMemory Take(long elements, DType dtype)
+    {
+        DeviceMemory memory = DeviceMemory.Allocate(_device!, elements * dtype.Bytes());
+        _memory.Add(memory);
+        return memory;
+    }
+}

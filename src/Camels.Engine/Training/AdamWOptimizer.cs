@@ -1,0 +1,132 @@
+using Camels.Engine.Parameters;
+using Camels.Kernels;
+using Camels.Kernels.Ops;
+
+namespace Camels.Engine.Training;
+
+/// <summary>
+/// Gradient norm, clipping and AdamW (Loshchilov and Hutter 2019) over all parameters. Sums run over fixed blocks of each logical tensor, in
+/// parameter order, so that the result does not depend on how parameters are spread.
+/// </summary>
+public sealed class AdamWOptimizer : IDisposable
+{
+    /// <summary>Beside the norm, so that clipping never divides by zero: PyTorch's constant.</summary>
+    private const double ClipEpsilon = 1e-6;
+
+    private readonly DeviceStream _stream;
+    private readonly Parameter[] _parameters;
+    private readonly Parameter[] _tied;
+    private readonly bool[] _decays;
+    private readonly DeviceMemory _memory;
+    private readonly DType _wide;
+    private readonly float[] _blockSums;
+    private readonly double[] _wideBlockSums;
+
+    /// <param name="stream">Where it runs.</param>
+    /// <param name="parameters">All parameters of the model, tied ones included.</param>
+    /// <param name="settings">The recipe's settings.</param>
+    /// <param name="decays">Which parameters decay.</param>
+    public AdamWOptimizer(DeviceStream stream, IEnumerable<Parameter> parameters, TrainingRecipe settings, Func<Parameter, bool> decays)
+    {
+        _stream = stream;
+        Settings = settings;
+        Parameter[] all = [.. parameters];
+        _tied = [.. all.Where(p => p.TiedTo is not null)];
+        _parameters = [.. all.Where(p => p.TiedTo is null)];
+        _decays = [.. _parameters.Select(decays)];
+        _wide = _parameters[0].Master.DType;
+        int blocks = checked((int)_parameters.Max(p => SumOfSquares.Blocks(p.Elements)));
+        _blockSums = new float[blocks];
+        _wideBlockSums = new double[blocks];
+        _memory = DeviceMemory.Allocate(stream.Device, (long)blocks * _wide.Bytes());
+    }
+
+    /// <summary>Learning rate excepted, what the update uses.</summary>
+    public TrainingRecipe Settings { get; }
+
+    /// <summary>The parameters that are stepped, each once.</summary>
+    public IReadOnlyList<Parameter> Parameters => _parameters;
+
+    /// <summary>Which parameters decay by default: all, or the matrices alone.</summary>
+    public static Func<Parameter, bool> DecaysBy(WeightDecayOn rule) => parameter => rule == WeightDecayOn.All || parameter.IsMatrix;
+
+    /// <summary>Adds each tied use's gradient to its weight's own and empties it.</summary>
+    public void FoldTied()
+    {
+        foreach (Parameter tied in _tied)
+        {
+            Tensor whole = tied.TiedTo!.Gradient;
+            Add.Forward(_stream, y: whole, x: whole, residual: tied.Gradient);
+            HostTransfer.Zero(_stream, tied.Gradient);
+        }
+    }
+
+    /// <summary>The L2 norm of all gradients together; not finite where any element is not.</summary>
+    public double GradientNorm()
+    {
+        double sum = 0;
+        foreach (Parameter parameter in _parameters)
+        {
+            sum += SquaresOf(parameter.Gradient);
+        }
+
+        return Math.Sqrt(sum);
+    }
+
+    /// <summary>The factor that brings a gradient of this norm down to the recipe's limit: min(1, limit / (norm + 1e-6)).</summary>
+    public double ClipFactor(double norm) => Settings.ClipNorm > 0 ? Math.Min(1, Settings.ClipNorm / (norm + ClipEpsilon)) : 1;
+
+    /// <summary>Steps every parameter and empties its gradient.</summary>
+    /// <param name="step">Number of the update, from 1: the exponent of the bias corrections.</param>
+    /// <param name="learningRate">Of this step.</param>
+    /// <param name="gradientScale">Multiplies every gradient first.</param>
+    public void Update(long step, double learningRate, double gradientScale)
+    {
+        for (int i = 0; i < _parameters.Length; i++)
+        {
+            Parameter parameter = _parameters[i];
+            AdamWSettings settings = new()
+            {
+                LearningRate = learningRate,
+                Beta1 = Settings.Adam.Beta1,
+                Beta2 = Settings.Adam.Beta2,
+                Epsilon = Settings.Adam.Epsilon,
+                WeightDecay = _decays[i] ? Settings.WeightDecay : 0,
+                GradientScale = gradientScale,
+                Step = checked((int)step),
+            };
+            AdamW.Update(
+                _stream, weight: parameter.Weight, master: parameter.Master, firstMoment: parameter.FirstMoment,
+                secondMoment: parameter.SecondMoment, gradient: parameter.Gradient, in settings);
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _memory.Dispose();
+
+    private double SquaresOf(Tensor gradient)
+    {
+        int blocks = (int)SumOfSquares.Blocks(gradient.Elements);
+        Tensor blockSums = _memory.View(offsetBytes: 0, _wide, blocks);
+        SumOfSquares.Forward(_stream, blockSums: blockSums, x: gradient);
+        double sum = 0;
+        if (_wide == DType.F64)
+        {
+            HostTransfer.ToHost<double>(_stream, blockSums, _wideBlockSums.AsSpan(0, blocks));
+            for (int b = 0; b < blocks; b++)
+            {
+                sum += _wideBlockSums[b];
+            }
+
+            return sum;
+        }
+
+        HostTransfer.ToHost<float>(_stream, blockSums, _blockSums.AsSpan(0, blocks));
+        for (int b = 0; b < blocks; b++)
+        {
+            sum += _blockSums[b];
+        }
+
+        return sum;
+    }
+}

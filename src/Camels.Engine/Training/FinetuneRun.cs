@@ -1,0 +1,225 @@
+using System.Security.Cryptography;
+using System.Text;
+using Camels.Engine.Checkpoints;
+using Camels.Engine.Data;
+using Camels.Engine.Models;
+using Camels.Engine.Tokenizers;
+using Camels.Kernels;
+
+namespace Camels.Engine.Training;
+
+/// <summary>What watches a run: a person's terminal, a log, a test.</summary>
+public interface IRunWatcher
+{
+    /// <summary>True when the run shall end after the present step, with a checkpoint.</summary>
+    bool StopRequested { get; }
+
+    /// <summary>A line for a person.</summary>
+    void Note(string text);
+
+    /// <summary>Data preparation goes on.</summary>
+    void Preparing(PreparationProgress progress);
+
+    /// <summary>A step is done.</summary>
+    void Stepped(in StepResult result, long steps, double? validationLoss);
+}
+
+/// <summary>How a run ended.</summary>
+/// <param name="StepsDone">Optimizer steps done.</param>
+/// <param name="Steps">Optimizer steps of the whole run.</param>
+/// <param name="IsInterrupted">True where it was asked to stop.</param>
+/// <param name="ModelPath">The finished model, or null where it was interrupted.</param>
+public sealed record RunOutcome(long StepsDone, long Steps, bool IsInterrupted, string? ModelPath);
+
+/// <summary>
+/// One fine-tune from recipe to model folder: prepares data, plans memory, rehearses saving, trains, logs, validates, saves, exports. What
+/// can be refused is refused before the first step.
+/// </summary>
+public sealed class FinetuneRun(Recipe recipe, Device device, bool resume, IRunWatcher watcher)
+{
+    private const int DefaultSequenceLength = 2048;
+
+    /// <summary>Where prepared data is kept between runs: CAMELS_CACHE, or the user's cache folder.</summary>
+    public static string CacheFolder => Environment.GetEnvironmentVariable("CAMELS_CACHE") is { Length: > 0 } named
+        ? named
+        : Path.Combine(
+            Environment.GetEnvironmentVariable("XDG_CACHE_HOME") is { Length: > 0 } cache
+                ? cache
+                : Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".cache"),
+            "camels");
+
+    /// <summary>Runs to the end, or until the watcher asks to stop.</summary>
+    public RunOutcome Run()
+    {
+        string modelPath = recipe.Model.Path
+            ?? throw CamelsException.Usage("model.path is missing: starting from a named size comes with the model presets");
+        using RunFolder folder = RunFolder.Open(recipe.Output, resume);
+        try
+        {
+            using HuggingFaceFolder files = HuggingFaceFolder.Open(modelPath);
+            ITokenizer tokenizer = TokenizerFiles.Load(recipe.Model.Tokenizer ?? modelPath);
+            using PreparationResult data = Prepare(recipe, files.Config, tokenizer, watcher);
+            return Train(folder, files, data);
+        }
+        catch (CamelsException problem)
+        {
+            folder.WriteStatus(new RunStatus("failed", Step: 0, Steps: 0, problem.Message));
+            throw;
+        }
+    }
+
+    /// <summary>Prepares a recipe's data for a model, or takes it from the cache.</summary>
+    public static PreparationResult Prepare(Recipe recipe, ModelConfig config, ITokenizer tokenizer, IRunWatcher watcher)
+    {
+        if (tokenizer.VocabularySize > config.VocabularySize)
+        {
+            throw CamelsException.BadInput(
+                $"the tokenizer has {tokenizer.VocabularySize} tokens, the model's vocab_size is {config.VocabularySize}: they do not belong together");
+        }
+
+        PreparationSettings settings = SettingsOf(recipe, config);
+        // The folder's name only keeps different preparations apart; what makes it valid is the key of contents that it holds.
+        string sources = string.Join('\n', settings.Sources.Concat(settings.ValidationSources));
+        string description = $"{settings with { Sources = [], ValidationSources = [] }}\n{sources}\n{tokenizer.Sha256}";
+        string name = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(description)))[..16];
+        return DataPreparation.Prepare(
+            settings, tokenizer, Path.Combine(CacheFolder, "prepared", name), new Progress(watcher));
+    }
+
+    /// <summary>The preparation that a recipe describes, for a model.</summary>
+    public static PreparationSettings SettingsOf(Recipe recipe, ModelConfig config)
+    {
+        int length = recipe.Data.SequenceLength ?? Math.Min(DefaultSequenceLength, config.MaximumPositions);
+        if (length > config.MaximumPositions)
+        {
+            throw CamelsException.Usage($"data.sequence_length {length} is longer than the model's context of {config.MaximumPositions}");
+        }
+
+        return new PreparationSettings
+        {
+            Sources = recipe.Data.Sources,
+            Template = recipe.Data.Template,
+            SequenceLength = length,
+            Packing = recipe.Data.Packing,
+            OverLength = recipe.Data.OverLength,
+            ValidationFraction = recipe.Data.Validation.Fraction,
+            ValidationSources = recipe.Data.Validation.Sources,
+            Seed = (ulong)recipe.Training.Seed,
+            Strict = recipe.Data.Strict,
+            Compatibility = recipe.Data.Compatibility,
+        };
+    }
+
+    private RunOutcome Train(RunFolder folder, HuggingFaceFolder files, PreparationResult data)
+    {
+        BatchLoader loader = new(data.Train, (ulong)recipe.Training.Seed, recipe.Training.BatchSize);
+        long steps = recipe.Training.Steps ?? (long)recipe.Training.Epochs * loader.StepsPerEpoch;
+        using ILanguageModel model = ModelCatalog.Create(files.Config, recipe.Precision, device);
+        using Trainer trainer = new(
+            model, device, new TrainerSettings(recipe.Training, recipe.Sharding.Lanes, recipe.Sharding.LanesPerCall, steps),
+            new PreparedRows(data.Train, loader), data.Validation, data.Train.SourceNames.Count);
+        ModelWeights.Load(model, files);
+        watcher.Note(
+            $"{data.Train.Rows:N0} rows of up to {data.Train.LongestRow} tokens, {data.Train.TrainedTokens:N0} of {data.Train.Tokens:N0} tokens trained; "
+            + $"{steps:N0} steps of {recipe.Training.BatchSize} rows; {trainer.Plan.TotalBytes / 1e6:N0} MB planned");
+
+        string recipeText = RecipeWriter.ToYaml(recipe);
+        CheckpointWriter writer = new(folder.CheckpointsPath, recipe.Checkpoint.Keep);
+        Resume(folder, trainer, recipeText);
+        (long bytes, double seconds) = writer.Rehearse(
+            RunState.ToWrite(trainer, model, device, recipeText, files.Path), Math.Max(1, (steps - trainer.StepsDone) / recipe.Checkpoint.EverySteps));
+        watcher.Note($"a checkpoint takes {bytes / 1e6:N1} MB; writing and reading one back took {seconds:N1} s");
+        File.WriteAllText(folder.RecipePath, recipeText);
+        data.Audit.Write(folder.Path);
+
+        using RunLog log = new(folder.LogPath, trainer.StepsDone, data.Train.SourceNames);
+        Loop loop = new(trainer, model, folder, writer, log, recipeText, files.Path, steps, data.Validation);
+        bool isInterrupted = !RunSteps(loop);
+        if (isInterrupted)
+        {
+            folder.WriteStatus(new RunStatus("interrupted", trainer.StepsDone, steps));
+            return new RunOutcome(trainer.StepsDone, steps, IsInterrupted: true, ModelPath: null);
+        }
+
+        HuggingFaceFolder.Export(folder.ModelPath, ModelWeights.ToWrite(model, files.Path), replace: true);
+        folder.WriteStatus(new RunStatus("finished", trainer.StepsDone, steps));
+        return new RunOutcome(trainer.StepsDone, steps, IsInterrupted: false, folder.ModelPath);
+    }
+
+    private void Resume(RunFolder folder, Trainer trainer, string recipeText)
+    {
+        using TrainingState? checkpoint = resume ? TrainingState.OpenNewest(folder.CheckpointsPath, watcher.Note) : null;
+        if (checkpoint is null)
+        {
+            return;
+        }
+
+        RecipeWriter.RequireResumable(RecipeReader.Parse(checkpoint.Manifest.Origin.Recipe, "the checkpoint's recipe", []), recipe);
+        CheckpointOrigin here = RunState.OriginOf(device, recipeText);
+        CheckpointOrigin there = checkpoint.Manifest.Origin;
+        if ((here.Device, here.KernelPath, here.InstructionSet) != (there.Device, there.KernelPath, there.InstructionSet))
+        {
+            watcher.Note(
+                $"warning: the checkpoint comes from {there.Device} {there.KernelPath} {there.InstructionSet}, this is {here.Device} {here.KernelPath} "
+                + $"{here.InstructionSet}: the run goes on, but not to the same bits");
+        }
+
+        RunState.Restore(trainer, checkpoint);
+        watcher.Note($"resuming after step {trainer.StepsDone}");
+    }
+
+    // Returns false where the run was asked to stop.
+    private bool RunSteps(Loop loop)
+    {
+        long savedAt = -1;
+        void Save()
+        {
+            if (savedAt != loop.Trainer.StepsDone)
+            {
+                _ = loop.Writer.Save(RunState.ToWrite(loop.Trainer, loop.Model, device, loop.Recipe, loop.ModelSource));
+                savedAt = loop.Trainer.StepsDone;
+            }
+        }
+
+        while (loop.Trainer.StepsDone < loop.Steps)
+        {
+            if (watcher.StopRequested)
+            {
+                Save();
+                return false;
+            }
+
+            StepResult result = loop.Trainer.Step();
+            if (!result.IsFinite)
+            {
+                Save();
+                throw CamelsException.RunFailed(
+                    $"step {result.Step}: loss {result.Loss}, gradient norm {result.GradientNorm}: not finite, so it was not applied; "
+                    + $"the state before it is saved in {loop.Folder.CheckpointsPath}. Lower the learning rate, or look at the step's data");
+            }
+
+            bool isLast = loop.Trainer.StepsDone == loop.Steps;
+            double? validationLoss = loop.Validation is not null && (isLast || result.Step % recipe.Data.Validation.EverySteps == 0)
+                ? loop.Trainer.Validate(loop.Validation)
+                : null;
+            loop.Log.Write(in result, loop.Trainer.Losses, mfu: null, loop.Trainer.Plan.TotalBytes, validationLoss);
+            watcher.Stepped(in result, loop.Steps, validationLoss);
+            if (isLast || result.Step % recipe.Checkpoint.EverySteps == 0)
+            {
+                Save();
+                loop.Folder.WriteStatus(new RunStatus("running", loop.Trainer.StepsDone, loop.Steps));
+            }
+        }
+
+        return true;
+    }
+
+    private sealed record Loop(
+        Trainer Trainer, ILanguageModel Model, RunFolder Folder, CheckpointWriter Writer, RunLog Log, string Recipe, string ModelSource, long Steps,
+        PreparedData? Validation);
+
+    private sealed class Progress(IRunWatcher watcher) : IProgress<PreparationProgress>
+    {
+        public void Report(PreparationProgress value) => watcher.Preparing(value);
+    }
+}

@@ -1,0 +1,43 @@
+using Camels.Engine.Layers;
+using Camels.Engine.Models;
+using Camels.Engine.Parameters;
+using Camels.Kernels;
+
+namespace Camels.Engine.Training;
+
+/// <summary>
+/// Bytes of device memory that training takes, by what for. Measured, not estimated: the model's own layers run on a planning device, which
+/// computes nothing and counts what the arena lends.
+/// </summary>
+/// <param name="ParameterBytes">Weights, masters, moments and gradients.</param>
+/// <param name="ActivationBytes">The arena of a pass.</param>
+/// <param name="BatchBytes">Token ids, labels, bounds.</param>
+public sealed record MemoryPlan(long ParameterBytes, long ActivationBytes, long BatchBytes)
+{
+    /// <summary>Everything.</summary>
+    public long TotalBytes => ParameterBytes + ActivationBytes + BatchBytes;
+
+    /// <summary>Plans passes of at most this many tokens, trained tokens and lanes.</summary>
+    /// <param name="config">The model.</param>
+    /// <param name="precision">Of its weights and activations.</param>
+    /// <param name="tokens">The most tokens of a call.</param>
+    /// <param name="trainedTokens">The most trained tokens of a call.</param>
+    /// <param name="lanes">Lanes of a call.</param>
+    /// <param name="calls">Calls of a micro-step.</param>
+    public static MemoryPlan ForTraining(ModelConfig config, Precision precision, int tokens, int trainedTokens, int lanes, int calls)
+    {
+        using Device planning = Device.OpenPlanning();
+        using ILanguageModel model = ModelCatalog.Create(config, precision, planning);
+        foreach (ParameterUnit unit in model.Units)
+        {
+            unit.AllocateTraining(LaneSum.LevelsFor(calls));
+        }
+
+        using TokenBatch batch = new(planning, tokens, lanes, precision.Wide);
+        batch.Pretend(tokens, trainedTokens, lanes);
+        using Arena arena = Arena.Measure(planning, "training");
+        Pass pass = new(planning.Stream, arena, precision, batch);
+        model.ForwardBackward(pass, pass.NewStatistic(trainedTokens));
+        return new MemoryPlan(model.Units.Sum(u => u.Bytes), arena.PeakBytes, batch.Bytes);
+    }
+}

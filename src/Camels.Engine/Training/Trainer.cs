@@ -1,0 +1,242 @@
+using System.Diagnostics;
+using Camels.Engine.Data;
+using Camels.Engine.Layers;
+using Camels.Engine.Models;
+using Camels.Engine.Parameters;
+using Camels.Kernels;
+
+namespace Camels.Engine.Training;
+
+/// <summary>What one optimizer step did.</summary>
+/// <param name="Step">Its number, from 1.</param>
+/// <param name="Loss">Mean over the step's trained tokens, in nats (or by the recipe's reduction).</param>
+/// <param name="GradientNorm">Before clipping.</param>
+/// <param name="LearningRate">Of this step.</param>
+/// <param name="Tokens">Tokens of its rows.</param>
+/// <param name="TrainedTokens">Tokens that gave loss.</param>
+/// <param name="Seconds">Wall time.</param>
+public readonly record struct StepResult(
+    long Step, double Loss, double GradientNorm, double LearningRate, long Tokens, long TrainedTokens, double Seconds)
+{
+    /// <summary>False where the step was not applied because loss or gradient is not finite.</summary>
+    public bool IsFinite => double.IsFinite(GradientNorm) && double.IsFinite(Loss);
+}
+
+/// <summary>What a trainer needs of a recipe.</summary>
+/// <param name="Training">Optimizer and batch.</param>
+/// <param name="Lanes">Rows whose gradients are summed as one tree, V.</param>
+/// <param name="LanesPerCall">Lanes that go through the model together; 0 for all.</param>
+/// <param name="Steps">Steps of the run, which the learning rate's course needs.</param>
+public sealed record TrainerSettings(TrainingRecipe Training, int Lanes, int LanesPerCall, long Steps);
+
+/// <summary>
+/// Runs optimizer steps: rows fill lanes, lanes go through the model, gradients are summed in the canonical order, AdamW steps once. After
+/// its construction it allocates nothing, neither managed memory nor the device's.
+/// </summary>
+public sealed class Trainer : IDisposable
+{
+    private readonly ILanguageModel _model;
+    private readonly IStepRows _rows;
+    private readonly int _lanes;
+    private readonly int _lanesPerCall;
+    private readonly LearningRate _learningRate;
+    private readonly Arena _arena;
+    private readonly TokenBatch _batch;
+    private readonly LaneSum _laneSum;
+    private readonly RowFiller _filler;
+    private readonly StepLosses _losses;
+
+    /// <param name="model">The model; its training memory is allocated here.</param>
+    /// <param name="device">Where it lies.</param>
+    /// <param name="settings">From the recipe.</param>
+    /// <param name="rows">The rows of every step.</param>
+    /// <param name="validation">Held-out rows that <see cref="Validate"/> will read, or null.</param>
+    /// <param name="sources">Number of sources that losses are kept apart for.</param>
+    /// <param name="decays">Which parameters decay; null for the recipe's rule.</param>
+    public Trainer(
+        ILanguageModel model, Device device, TrainerSettings settings, IStepRows rows, PreparedData? validation = null, int sources = 1,
+        Func<Parameter, bool>? decays = null)
+    {
+        _model = model;
+        _rows = rows;
+        _lanes = settings.Lanes;
+        _lanesPerCall = settings.LanesPerCall == 0 ? settings.Lanes : settings.LanesPerCall;
+        if (!int.IsPow2(_lanes) || !int.IsPow2(_lanesPerCall) || _lanesPerCall > _lanes)
+        {
+            throw CamelsException.Usage(
+                $"sharding.lanes {_lanes} and lanes_per_call {_lanesPerCall} must be powers of two, the second not above the first");
+        }
+
+        int calls = _lanes / _lanesPerCall;
+        foreach (ParameterUnit unit in model.Units)
+        {
+            unit.AllocateTraining(LaneSum.LevelsFor(calls));
+        }
+
+        CopyWeightsToMasters(model, device.Stream);
+        Optimizer = new AdamWOptimizer(
+            device.Stream, model.Units.SelectMany(u => u.Parameters), settings.Training,
+            decays ?? AdamWOptimizer.DecaysBy(settings.Training.WeightDecayOn));
+
+        int rowsPerCall = Math.Min(_lanesPerCall, settings.Training.BatchSize);
+        int longest = Math.Max(rows.LongestRow, validation?.LongestRow ?? 0);
+        int tokens = checked(rowsPerCall * longest);
+        int trained = checked(rowsPerCall * Math.Max(rows.MostTrainedInARow, validation?.MostTrainedInARow ?? 0));
+        Plan = MemoryPlan.ForTraining(model.Config, model.Precision, tokens, trained, _lanesPerCall, calls);
+        _arena = Arena.Allocate(device, Plan.ActivationBytes, "training");
+        _batch = new TokenBatch(device, tokens, _lanesPerCall, model.Precision.Wide);
+        Pass = new Pass(device.Stream, _arena, model.Precision, _batch);
+        _laneSum = new LaneSum(device.Stream, model, calls);
+        _filler = new RowFiller(longest, settings.Training.LossReduction);
+        _losses = new StepLosses(_lanes, tokens, sources, model.Precision.Wide);
+        _learningRate = Training.LearningRate.Of(settings.Training, settings.Steps);
+    }
+
+    /// <summary>The memory that was planned and allocated.</summary>
+    public MemoryPlan Plan { get; }
+
+    /// <summary>Steps the weights.</summary>
+    public AdamWOptimizer Optimizer { get; }
+
+    /// <summary>Steps taken so far: with the recipe all there is to know about the position in the run.</summary>
+    public long StepsDone { get; set; }
+
+    /// <summary>Sum of losses and trained tokens by source, of the last step.</summary>
+    public StepLosses Losses => _losses;
+
+    /// <summary>The pass that every call uses; tests and verification replace it to observe activations.</summary>
+    public Pass Pass { get; set; }
+
+    /// <summary>One optimizer step. A step whose loss or gradient is not finite changes nothing but the gradients.</summary>
+    public StepResult Step()
+    {
+        long started = Stopwatch.GetTimestamp();
+        double loss = Accumulate(StepsDone, out long tokens, out long trainedTokens);
+        double norm = Optimizer.GradientNorm();
+        double learningRate = _learningRate.At(StepsDone);
+        StepResult result = new(StepsDone + 1, loss, norm, learningRate, tokens, trainedTokens, Seconds: 0);
+        if (result.IsFinite)
+        {
+            Optimizer.Update(StepsDone + 1, learningRate, Optimizer.ClipFactor(norm));
+            StepsDone++;
+        }
+
+        return result with { Seconds = Stopwatch.GetElapsedTime(started).TotalSeconds };
+    }
+
+    /// <summary>Adds the gradients of a step's rows to the parameters' and returns its loss.</summary>
+    public double Accumulate(long step, out long tokens, out long trainedTokens)
+    {
+        int rows = _rows.RowsInStep(step);
+        _filler.Count(_rows, step, rows, out tokens, out trainedTokens);
+        if (trainedTokens == 0)
+        {
+            throw CamelsException.BadInput($"step {step + 1}: its {rows} rows hold no trained token");
+        }
+
+        _losses.Clear();
+        for (int first = 0; first < rows; first += _lanes)
+        {
+            for (int lane = 0; lane < _lanes; lane += _lanesPerCall)
+            {
+                Call(step, first + lane, Math.Min(rows, first + _lanes));
+            }
+
+            _losses.EndMicroStep();
+        }
+
+        Optimizer.FoldTied();
+        return _losses.Total;
+    }
+
+    /// <summary>Mean loss over all trained tokens of held-out rows; changes nothing.</summary>
+    public double Validate(PreparedData data)
+    {
+        double sum = 0;
+        long trainedTokens = 0;
+        for (int row = 0; row < data.Rows; row++)
+        {
+            _batch.Clear();
+            _losses.BeginCall();
+            _filler.Fill(_batch, data.Row(row), _losses, scaled: false);
+            _batch.Upload(Pass.Stream);
+            if (_batch.TrainedTokens == 0)
+            {
+                continue;
+            }
+
+            Tensor losses = Pass.NewStatistic(_batch.TrainedTokens);
+            _model.Losses(Pass, losses);
+            sum += _losses.SumOf(Pass.Stream, losses);
+            trainedTokens += _batch.TrainedTokens;
+            _arena.Rewind(mark: 0);
+        }
+
+        return trainedTokens == 0 ? double.NaN : sum / trainedTokens;
+    }
+
+    /// <summary>Rounds every master to its weight, after masters were loaded.</summary>
+    public void RefreshWeights()
+    {
+        foreach (Parameter parameter in Optimizer.Parameters)
+        {
+            if (_model.Precision.HasMasters)
+            {
+                Kernels.Ops.Cast.Forward(Pass.Stream, y: parameter.Weight, x: parameter.Master);
+            }
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        Optimizer.Dispose();
+        _batch.Dispose();
+        _arena.Dispose();
+    }
+
+    private static void CopyWeightsToMasters(ILanguageModel model, DeviceStream stream)
+    {
+        foreach (Parameter parameter in model.Units.SelectMany(u => u.Parameters).Where(p => p.TiedTo is null))
+        {
+            if (model.Precision.HasMasters)
+            {
+                Kernels.Ops.Cast.Forward(stream, y: parameter.Master, x: parameter.Weight);
+            }
+        }
+    }
+
+    // Lanes that the step's rows do not reach are absent: they hold no tokens and add exact zeros.
+    private void Call(long step, int firstRow, int endRow)
+    {
+        _batch.Clear();
+        _losses.BeginCall();
+        for (int lane = 0; lane < _lanesPerCall; lane++)
+        {
+            if (firstRow + lane < endRow)
+            {
+                _filler.Fill(_batch, _rows.Row(step, firstRow + lane), _losses, scaled: true);
+            }
+            else
+            {
+                _batch.AddLane(ids: [], labels: [], documentBounds: [0], scales: []);
+            }
+        }
+
+        _laneSum.BeginCall();
+        if (_batch.Tokens > 0)
+        {
+            _batch.Upload(Pass.Stream);
+            Tensor losses = Pass.NewStatistic(_batch.TrainedTokens);
+            _model.ForwardBackward(Pass, losses);
+            _losses.EndCall(Pass.Stream, losses, _batch);
+            _arena.Rewind(mark: 0);
+        }
+        else
+        {
+            _losses.SkipCall(_lanesPerCall);
+        }
+
+        _laneSum.EndCall();
+    }
+}

@@ -1,0 +1,63 @@
+using System.Text.Json;
+using Camels.Engine.Checkpoints;
+using Camels.Engine.Parameters;
+using Camels.Kernels;
+
+namespace Camels.Engine.Verification;
+
+/// <summary>
+/// Compares this engine with the numbers that the reference implementation gave for a golden case: logits, losses, hidden states, gradients,
+/// trained weights, greedy sequences. Every entry of the case is checked; what it lacks is listed as absent.
+/// </summary>
+public static class ModelCheck
+{
+    /// <summary>Runs every check of a case.</summary>
+    /// <param name="golden">The folder of the case.</param>
+    /// <param name="model">The model folder, or null: the case's own, else its parent, else that of the base case it names.</param>
+    /// <param name="device">Where to compute.</param>
+    public static CheckReport Run(string golden, string? model, Device device)
+    {
+        using GoldenCase goldenCase = GoldenCase.Open(golden);
+        CheckReport report = new();
+        if (goldenCase.Manifest.TryGetProperty("clip_grad_norm", out _))
+        {
+            AdamWCheck.Run(goldenCase, device, report);
+            return report;
+        }
+
+        if (goldenCase.Manifest.TryGetProperty("case", out JsonElement name) && name.GetString() == "nf4")
+        {
+            throw CamelsException.BadInput($"{golden} is a case of NF4 quantisation, which this version does not have");
+        }
+
+        if (File.Exists(Path.Combine(golden, "adapter_config.json")))
+        {
+            throw CamelsException.BadInput($"{golden} is a case of adapters, which this version does not have");
+        }
+
+        string folder = model ?? FindModel(goldenCase);
+        using (HuggingFaceFolder files = HuggingFaceFolder.Open(folder))
+        {
+            using ForwardCheck forward = new(goldenCase, files, Precision.Fp32, device, report);
+            forward.CheckBatches();
+            GenerationCheck.Run(goldenCase, forward, device, report);
+            TrainingCheck.Run(goldenCase, files, device, report);
+            forward.CheckNarrow(files);
+        }
+
+        return report;
+    }
+
+    private static string FindModel(GoldenCase goldenCase)
+    {
+        string parent = Path.GetDirectoryName(Path.GetFullPath(goldenCase.Folder))!;
+        List<string> candidates = [goldenCase.Folder, parent];
+        if (goldenCase.Manifest.TryGetProperty("base_case", out JsonElement baseCase) && baseCase.GetString() is string name)
+        {
+            candidates.Add(Path.Combine(parent, name));
+        }
+
+        return candidates.Find(c => File.Exists(Path.Combine(c, Models.ModelConfigFile.Name)))
+            ?? throw CamelsException.BadInput($"no model for {goldenCase.Folder}: none of {string.Join(", ", candidates)} has a config.json; name one with --model");
+    }
+}

@@ -1,0 +1,249 @@
+using System.Text.Json;
+using Camels.Engine.Checkpoints;
+using Camels.Engine.Models;
+using Camels.Engine.Parameters;
+using Camels.Engine.Training;
+using Camels.Kernels;
+
+namespace Camels.Engine.Verification;
+
+/// <summary>Gradients of one batch, and weights, losses and optimizer state after a few steps, against the reference's.</summary>
+internal static class TrainingCheck
+{
+    private const int Lanes = 4;
+
+    public static void Run(GoldenCase goldenCase, HuggingFaceFolder files, Device device, CheckReport report)
+    {
+        CheckGradients(goldenCase, files, device, report);
+        CheckGradientNorm(goldenCase, files, device, report, "left");
+        if (goldenCase.Manifest.TryGetProperty("train", out JsonElement train))
+        {
+            foreach (JsonProperty variant in train.GetProperty("variants").EnumerateObject())
+            {
+                CheckVariant(goldenCase, files, device, report, train, variant);
+            }
+        }
+
+        if (goldenCase.Manifest.TryGetProperty("finetune", out JsonElement finetune))
+        {
+            CheckFinetune(goldenCase, files, device, report, finetune);
+        }
+    }
+
+    private static void CheckGradients(GoldenCase goldenCase, HuggingFaceFolder files, Device device, CheckReport report)
+    {
+        if (!goldenCase.Manifest.TryGetProperty("grads", out JsonElement entry))
+        {
+            report.AddAbsent("grads");
+            return;
+        }
+
+        string batch = entry.GetProperty("batch").GetString()!;
+        using GoldenRun run = new(goldenCase, files, device, new TrainingRecipe(), [batch], decays: null);
+        double loss = run.Trainer.Accumulate(step: 0, out _, out _);
+        report.Add($"grads ({batch}) loss", Errors.Relative(loss, entry.GetProperty("loss").GetDouble()), Tolerance(goldenCase, "loss", "rel"));
+        CheckNorm(goldenCase, report, batch, run.Trainer.Optimizer.GradientNorm());
+        TensorFiles expected = goldenCase.OpenFile(entry.GetProperty("file").GetString()!);
+        CompareEach(
+            report, "grads/", expected, run.Trainer.Optimizer.Parameters, p => p.Gradient,
+            Tolerance(goldenCase, "grads", "rel_to_max_per_tensor"), expected.Tensors.Select(t => t.Name));
+    }
+
+    private static void CheckGradientNorm(GoldenCase goldenCase, HuggingFaceFolder files, Device device, CheckReport report, string batch)
+    {
+        if (goldenCase.Outputs.Find($"{batch}.grad_norm") is null)
+        {
+            return;
+        }
+
+        using GoldenRun run = new(goldenCase, files, device, new TrainingRecipe(), [batch], decays: null);
+        _ = run.Trainer.Accumulate(step: 0, out _, out _);
+        CheckNorm(goldenCase, report, batch, run.Trainer.Optimizer.GradientNorm());
+    }
+
+    private static void CheckNorm(GoldenCase goldenCase, CheckReport report, string batch, double norm)
+    {
+        if (goldenCase.Outputs.Find($"{batch}.grad_norm") is StoredTensor stored)
+        {
+            report.Add($"{batch}.grad_norm", Errors.Relative(norm, GoldenCase.Values(stored)[0]), Tolerance(goldenCase, "grad_norm", "rel"));
+        }
+    }
+
+    private static void CheckVariant(
+        GoldenCase goldenCase, HuggingFaceFolder files, Device device, CheckReport report, JsonElement train, JsonProperty variant)
+    {
+        JsonElement settings = variant.Value;
+        JsonElement decay = settings.GetProperty("decay_parameters");
+        HashSet<string>? decaying = decay.ValueKind == JsonValueKind.Array ? [.. decay.EnumerateArray().Select(e => e.GetString()!)] : null;
+        TrainingRecipe recipe = RecipeOf(train) with
+        {
+            WeightDecay = settings.GetProperty("weight_decay").GetDouble(),
+            ClipNorm = OptionalNumber(settings, "max_grad_norm"),
+        };
+        string[] batches = [.. settings.GetProperty("steps").EnumerateArray().Select(s => s.GetProperty("batch").GetString()!)];
+        using GoldenRun run = new(goldenCase, files, device, recipe, batches, p => decaying?.Contains(p.Name) ?? true);
+        CheckSteps(goldenCase, report, $"train_{variant.Name}", run.Trainer, settings.GetProperty("steps"), Tolerance(goldenCase, "train_loss", "rel"));
+
+        TensorFiles expected = goldenCase.OpenFile(settings.GetProperty("file").GetString()!);
+        CompareWeights(goldenCase, report, $"train_{variant.Name}", expected, run.Trainer.Optimizer.Parameters);
+        double tolerance = Tolerance(goldenCase, "adamw_state", "rel_to_max_per_tensor");
+        CompareState(report, $"train_{variant.Name} ", "exp_avg/", expected, run.Trainer.Optimizer.Parameters, p => p.FirstMoment, tolerance);
+        CompareState(report, $"train_{variant.Name} ", "exp_avg_sq/", expected, run.Trainer.Optimizer.Parameters, p => p.SecondMoment, tolerance);
+    }
+
+    private static void CheckFinetune(
+        GoldenCase goldenCase, HuggingFaceFolder files, Device device, CheckReport report, JsonElement finetune)
+    {
+        JsonElement steps = finetune.GetProperty("steps");
+        TrainingRecipe recipe = RecipeOf(finetune) with
+        {
+            WeightDecay = finetune.GetProperty("weight_decay").GetDouble(),
+            ClipNorm = OptionalNumber(finetune, "max_grad_norm"),
+        };
+        string[] batches = [.. Enumerable.Repeat("", steps.GetArrayLength())];
+        using GoldenRun run = new(goldenCase, files, device, recipe, batches, decays: null);
+        CheckSteps(goldenCase, report, "finetune", run.Trainer, steps, Tolerance(goldenCase, "finetune_loss", "rel"));
+    }
+
+    private static void CheckSteps(
+        GoldenCase goldenCase, CheckReport report, string name, Trainer trainer, JsonElement steps, double lossTolerance)
+    {
+        double worstLoss = 0;
+        double worstNorm = 0;
+        double worstRate = 0;
+        foreach (JsonElement step in steps.EnumerateArray())
+        {
+            StepResult result = trainer.Step();
+            worstLoss = Errors.Larger(worstLoss, Errors.Relative(result.Loss, step.GetProperty("loss").GetDouble()));
+            worstNorm = Errors.Larger(worstNorm, Errors.Relative(result.GradientNorm, step.GetProperty("grad_norm").GetDouble()));
+            worstRate = Errors.Larger(worstRate, Errors.Relative(result.LearningRate, step.GetProperty("lr").GetDouble()));
+        }
+
+        string note = $"{steps.GetArrayLength()} steps";
+        report.Add($"{name} losses", worstLoss, lossTolerance, note);
+        report.Add($"{name} gradient norms", worstNorm, goldenCase.Number("tolerance", "grad_norm", "rel") ?? lossTolerance, note);
+        report.Add($"{name} learning rates", worstRate, 1e-12, note);
+    }
+
+    private static void CompareWeights(
+        GoldenCase goldenCase, CheckReport report, string name, TensorFiles expected, IReadOnlyList<Parameter> parameters)
+    {
+        double absolute = Tolerance(goldenCase, "train_weights", "atol");
+        double relative = Tolerance(goldenCase, "train_weights", "rtol");
+        long outside = 0;
+        long all = 0;
+        double largest = 0;
+        foreach (Parameter parameter in parameters)
+        {
+            double[] actual = Read(parameter.Master);
+            double[] wanted = GoldenCase.Values(expected.Get(parameter.Name));
+            for (int i = 0; i < wanted.Length; i++)
+            {
+                double error = Math.Abs(actual[i] - wanted[i]);
+                largest = Errors.Larger(largest, error);
+                outside += error <= absolute + (relative * Math.Abs(wanted[i])) ? 0 : 1;
+                all++;
+            }
+        }
+
+        double share = (double)outside / all;
+        report.Add($"{name} weights outside", share, 1 - Tolerance(goldenCase, "train_weights", "fraction_within"), $"{outside} of {all} values");
+        report.Add($"{name} weights, largest error", largest, Tolerance(goldenCase, "train_weights", "max_abs"), $"{parameters.Count} tensors");
+    }
+
+    private static void CompareState(
+        CheckReport report, string checkPrefix, string prefix, TensorFiles expected, IReadOnlyList<Parameter> parameters,
+        Func<Parameter, Tensor> tensorOf, double tolerance)
+    {
+        string[] names = [.. expected.Tensors.Select(t => t.Name).Where(n => n.StartsWith(prefix, StringComparison.Ordinal)).Select(n => n[prefix.Length..])];
+        if (names.Length == 0)
+        {
+            report.AddAbsent(checkPrefix + prefix);
+            return;
+        }
+
+        double worst = 0;
+        foreach (string name in names)
+        {
+            Parameter parameter = parameters.Single(p => p.Name == name);
+            worst = Errors.Larger(worst, Errors.RelativeToMaximum(Read(tensorOf(parameter)), GoldenCase.Values(expected.Get(prefix + name))));
+        }
+
+        report.Add(checkPrefix + prefix, worst, tolerance, $"{names.Length} tensors");
+    }
+
+    private static void CompareEach(
+        CheckReport report, string checkPrefix, TensorFiles expected, IReadOnlyList<Parameter> parameters, Func<Parameter, Tensor> tensorOf,
+        double tolerance, IEnumerable<string> names)
+    {
+        foreach (string name in names)
+        {
+            Parameter? parameter = parameters.FirstOrDefault(p => p.Name == name);
+            double error = parameter is null
+                ? double.NaN
+                : Errors.RelativeToMaximum(Read(tensorOf(parameter)), GoldenCase.Values(expected.Get(name)));
+            report.Add(checkPrefix + name, error, tolerance, parameter is null ? "the model has no such parameter" : "");
+        }
+    }
+
+    private static double Tolerance(GoldenCase goldenCase, string entry, string measure) => goldenCase.Number("tolerance", entry, measure)
+        ?? throw CamelsException.BadInput($"{goldenCase.Folder}/manifest.json names no tolerance {entry}.{measure}");
+
+    private static double OptionalNumber(JsonElement settings, string name) =>
+        settings.TryGetProperty(name, out JsonElement value) && value.ValueKind == JsonValueKind.Number ? value.GetDouble() : 0;
+
+    private static TrainingRecipe RecipeOf(JsonElement settings)
+    {
+        JsonElement betas = settings.GetProperty("betas");
+        return new TrainingRecipe
+        {
+            LearningRate = settings.GetProperty("lr").GetDouble(),
+            Schedule = ScheduleKind.Linear,
+            WarmupSteps = settings.GetProperty("num_warmup_steps").GetInt32(),
+            Steps = settings.GetProperty("num_training_steps").GetInt32(),
+            Adam = new AdamRecipe
+            {
+                Beta1 = betas[0].GetDouble(),
+                Beta2 = betas[1].GetDouble(),
+                Epsilon = settings.GetProperty("eps").GetDouble(),
+            },
+        };
+    }
+
+    private static double[] Read(Tensor tensor)
+    {
+        float[] values = new float[tensor.Elements];
+        HostNumbersOf(tensor, values);
+        return Array.ConvertAll(values, v => (double)v);
+    }
+
+    private static void HostNumbersOf(Tensor tensor, float[] values)
+    {
+        using Device host = Device.OpenReference();
+        Layers.HostNumbers.ToHost(host.Stream, tensor, values);
+    }
+
+    /// <summary>A fresh model with its trainer over golden batches.</summary>
+    private sealed class GoldenRun : IDisposable
+    {
+        private readonly ILanguageModel _model;
+
+        public GoldenRun(
+            GoldenCase goldenCase, HuggingFaceFolder files, Device device, TrainingRecipe recipe, string[] batches, Func<Parameter, bool>? decays)
+        {
+            _model = ModelCatalog.Create(files.Config, Precision.Fp32, device);
+            ModelWeights.Load(_model, files);
+            GoldenRow[][] rows = [.. batches.Select(b => goldenCase.Rows(b.Length == 0 ? "" : b + "."))];
+            TrainerSettings settings = new(recipe with { BatchSize = rows.Max(r => r.Length) }, Lanes, LanesPerCall: 0, recipe.Steps ?? 1);
+            Trainer = new Trainer(_model, device, settings, new GoldenRows(rows), decays: decays);
+        }
+
+        public Trainer Trainer { get; }
+
+        public void Dispose()
+        {
+            Trainer.Dispose();
+            _model.Dispose();
+        }
+    }
+}

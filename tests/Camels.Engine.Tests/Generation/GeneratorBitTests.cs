@@ -1,0 +1,83 @@
+using Camels.Engine.Generation;
+using Camels.Engine.Layers;
+using Camels.Engine.Models;
+using Camels.Engine.Parameters;
+using Camels.Engine.Tests.Models;
+using Camels.Kernels;
+using Xunit;
+
+namespace Camels.Engine.Tests.Generation;
+
+/// <summary>A prompt's completion is its own: batch size, order and company do not change a token or a log-probability.</summary>
+public class GeneratorBitTests
+{
+    private static readonly List<Prompt> _prompts =
+        [.. TinyLlama.Documents(count: 12, longest: 20, seed: 11).Select((d, i) => new Prompt($"p{i}", d.Ids))];
+
+    [Theory]
+    [InlineData("fp32", 0.0)]
+    [InlineData("fp32", 0.9)]
+    [InlineData("bf16", 0.9)]
+    public void Batches_of_any_size_and_order_give_the_same(string precisionName, double temperature)
+    {
+        Precision precision = precisionName == "bf16" ? Precision.Bf16 : Precision.Fp32;
+        GenerationSettings settings = new() { MaximumNewTokens = 15, Temperature = temperature, TopP = 0.95, TopK = 20, Samples = 2, Seed = 5, EosIds = [2] };
+        Dictionary<string, string> all = Generate(precision, _prompts, settings);
+        Dictionary<string, string> one = Generate(precision, _prompts, settings with { MaximumBatchTokens = 1 });
+        Dictionary<string, string> seven = Generate(precision, _prompts, settings with { MaximumBatchTokens = 7 * 35 });
+        Dictionary<string, string> reversed = Generate(precision, [.. Enumerable.Reverse(_prompts)], settings);
+        Assert.Equal(24, all.Count);
+        foreach ((string key, string text) in all)
+        {
+            Assert.Equal(text, one[key]);
+            Assert.Equal(text, seven[key]);
+            Assert.Equal(text, reversed[key]);
+        }
+    }
+
+    [Fact]
+    public void The_log_probabilities_are_those_of_the_training_forward()
+    {
+        using Device device = Device.OpenCpu(threads: 2);
+        using ILanguageModel model = TinyLlama.Create(device, Precision.Fp32);
+        Prompt prompt = _prompts[3];
+        Completion? completion = null;
+        new Generator(model, tokenizer: null, device).Generate([prompt], new GenerationSettings { MaximumNewTokens = 12 }, c => completion = c);
+
+        int[] ids = [.. prompt.Ids, .. completion!.TokenIds];
+        using TokenBatch batch = new(device, ids.Length, lanes: 1, DType.F32);
+        int[] labels = [.. ids.Select((_, t) => t + 1 < ids.Length && t + 1 >= prompt.Ids.Count ? ids[t + 1] : TokenBatch.NoLabel)];
+        batch.AddLane(ids, labels, [0, ids.Length], new double[12]);
+        batch.Upload(device.Stream);
+        using Arena arena = Arena.Allocate(device, 64 << 20, "test");
+        Pass pass = new(device.Stream, arena, Precision.Fp32, batch);
+        Tensor losses = pass.NewStatistic(batch.TrainedTokens);
+        model.Losses(pass, losses);
+        Assert.Equal(completion.LogProbabilities.Select(BitConverter.SingleToInt32Bits), losses.AsSpan<float>().ToArray().Select(l => BitConverter.SingleToInt32Bits(-l)));
+    }
+
+    [Fact]
+    public void A_prompt_that_cannot_be_continued_is_an_error_entry()
+    {
+        using Device device = Device.OpenCpu(threads: 1);
+        using ILanguageModel model = TinyLlama.Create(device, Precision.Fp32);
+        List<Completion> completions = [];
+        Prompt[] prompts = [new("empty", []), new("long", new int[96]), new("foreign", [53]), new("good", [5])];
+        new Generator(model, tokenizer: null, device).Generate(prompts, new GenerationSettings { MaximumNewTokens = 2 }, completions.Add);
+        Assert.Equal(["empty", "long", "foreign", "good"], completions.Select(c => c.Id));
+        Assert.All(completions.Take(3), c => Assert.NotNull(c.Error));
+        Assert.Null(completions[3].Error);
+        Assert.Equal(2, completions[3].TokenIds.Count);
+    }
+
+    private static Dictionary<string, string> Generate(Precision precision, IReadOnlyList<Prompt> prompts, GenerationSettings settings)
+    {
+        using Device device = Device.OpenCpu(threads: 2);
+        using ILanguageModel model = TinyLlama.Create(device, precision);
+        Dictionary<string, string> result = [];
+        new Generator(model, tokenizer: null, device).Generate(prompts, settings, c => result.Add(
+            $"{c.Id}#{c.Sample}",
+            $"{c.FinishReason} {string.Join(' ', c.TokenIds)} | {string.Join(' ', c.LogProbabilities.Select(BitConverter.SingleToInt32Bits))}"));
+        return result;
+    }
+}

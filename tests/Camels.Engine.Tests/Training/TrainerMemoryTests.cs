@@ -1,0 +1,59 @@
+using Camels.Engine.Models;
+using Camels.Engine.Parameters;
+using Camels.Engine.Tests.Models;
+using Camels.Engine.Training;
+using Camels.Kernels;
+using Xunit;
+
+namespace Camels.Engine.Tests.Training;
+
+/// <summary>Memory is planned: after the first step nothing is allocated.</summary>
+[Collection("alone")]
+public class TrainerMemoryTests
+{
+    [Theory]
+    [InlineData("fp32")]
+    [InlineData("bf16")]
+    public void A_step_allocates_neither_managed_nor_device_memory(string precisionName)
+    {
+        Precision precision = precisionName == "bf16" ? Precision.Bf16 : Precision.Fp32;
+        using Device device = Device.OpenCpu(threads: 2);
+        using ILanguageModel model = TinyLlama.Create(device, precision);
+        TestRows rows = new(TinyLlama.Documents(count: 24, longest: 24), documentsPerRow: 3, batchSize: 4);
+        TrainerSettings settings = new(TinyLlama.Recipe(batchSize: 4), Lanes: 4, LanesPerCall: 2, Steps: 20);
+        using Trainer trainer = new(model, device, settings, rows, sources: 2);
+        _ = trainer.Step();
+        _ = trainer.Step();
+        _ = trainer.Step();
+
+        long allocations = DeviceMemory.Allocations;
+        long managedBytes = GC.GetTotalAllocatedBytes(precise: true);
+        for (int step = 0; step < 6; step++)
+        {
+            _ = trainer.Step();
+        }
+
+        Assert.Equal(0, GC.GetTotalAllocatedBytes(precise: true) - managedBytes);
+        Assert.Equal(0, DeviceMemory.Allocations - allocations);
+    }
+
+    [Fact]
+    public void The_plan_is_what_training_takes()
+    {
+        using Device device = Device.OpenCpu(threads: 1);
+        long before = DeviceMemory.LiveBytes;
+        using ILanguageModel model = TinyLlama.Create(device, Precision.Bf16);
+        TestRows rows = new(TinyLlama.Documents(count: 24, longest: 24), documentsPerRow: 3, batchSize: 4);
+        using Trainer trainer = new(model, device, new TrainerSettings(TinyLlama.Recipe(batchSize: 4), Lanes: 4, LanesPerCall: 0, Steps: 20), rows, sources: 2);
+        long fixedBytes = DeviceMemory.LiveBytes - before - trainer.Plan.TotalBytes;
+
+        // Beside the plan: the table of rotation angles, the block sums of the norm and the workers' packing panels.
+        Assert.InRange(fixedBytes, 0, 64 << 20);
+        _ = trainer.Step();
+        Assert.Equal(trainer.Plan.ActivationBytes, trainer.Pass.Arena.PeakBytes);
+    }
+}
+
+/// <summary>Tests that watch the whole process's memory do not run beside others.</summary>
+[CollectionDefinition("alone", DisableParallelization = true)]
+public class AloneCollection;

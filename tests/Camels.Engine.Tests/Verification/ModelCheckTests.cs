@@ -1,0 +1,36 @@
+using Camels.Engine.Verification;
+using Camels.Kernels;
+using Camels.Testing;
+using Xunit;
+
+namespace Camels.Engine.Tests.Verification;
+
+/// <summary>The golden numbers of the reference implementation hold, on both devices.</summary>
+public class ModelCheckTests
+{
+    [SharedTheory("golden", "models/stories260K/golden")]
+    [InlineData("golden/llama_mha", 40)]
+    [InlineData("golden/llama_gqa_odd", 40)]
+    [InlineData("golden/llama_gqa_tied", 35)]
+    [InlineData("golden/adamw", 20)]
+    [InlineData("models/stories260K/golden", 10)]
+    public void Golden_case_holds_on_cpu(string folder, int leastChecks)
+    {
+        using Device device = Device.OpenCpu(threads: 2);
+        Hold(folder, device, leastChecks);
+    }
+
+    [SharedFact("golden")]
+    public void Golden_case_holds_on_reference()
+    {
+        using Device device = Device.OpenReference();
+        Hold("golden/llama_gqa_tied", device, leastChecks: 35);
+    }
+
+    private static void Hold(string folder, Device device, int leastChecks)
+    {
+        CheckReport report = ModelCheck.Run(SharedFiles.Path(folder), model: null, device);
+        Assert.True(report.ExitCode == ExitCode.Done, report.ToText());
+        Assert.True(report.Made >= leastChecks, report.ToText());
+    }
+}
