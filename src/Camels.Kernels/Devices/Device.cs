@@ -24,6 +24,7 @@ public sealed class Device : IDisposable
         Kind = kind;
         Name = name;
         Workers = workers!;
+        Scratch = workers is null ? null! : new CpuScratch(this, workers.Count);
         Stream = new DeviceStream(this);
     }
 
@@ -35,6 +36,9 @@ public sealed class Device : IDisposable
 
     /// <summary>The threads of a <see cref="DeviceKind.Cpu"/> device; null elsewhere.</summary>
     public CpuWorkers Workers { get; }
+
+    /// <summary>Packing memory of a <see cref="DeviceKind.Cpu"/> device; null elsewhere.</summary>
+    internal CpuScratch Scratch { get; }
 
     /// <summary>The device's one stream of work, in order.</summary>
     public DeviceStream Stream { get; }
@@ -56,5 +60,9 @@ public sealed class Device : IDisposable
     }
 
     /// <inheritdoc/>
-    public void Dispose() => Workers?.Dispose();
+    public void Dispose()
+    {
+        Workers?.Dispose();
+        Scratch?.Dispose();
+    }
 }

@@ -11,10 +11,11 @@ public sealed unsafe class DeviceMemory : SafeHandle
     private static long _liveBytes;
     private static long _allocations;
 
-    private DeviceMemory(nint address, long bytes)
+    private DeviceMemory(nint block, long bytes)
         : base(invalidHandleValue: 0, ownsHandle: true)
     {
-        SetHandle(address);
+        SetHandle(block);
+        Address = (block + AlignmentBytes - 1) & ~(nint)(AlignmentBytes - 1);
         Bytes = bytes;
     }
 
@@ -28,7 +29,7 @@ public sealed unsafe class DeviceMemory : SafeHandle
     public long Bytes { get; }
 
     /// <summary>Address of the first byte.</summary>
-    public nint Address => handle;
+    public nint Address { get; }
 
     /// <inheritdoc/>
     public override bool IsInvalid => handle == 0;
@@ -39,29 +40,29 @@ public sealed unsafe class DeviceMemory : SafeHandle
         ArgumentOutOfRangeException.ThrowIfNegative(bytes);
         if (device.Kind == DeviceKind.Planning)
         {
-            return new DeviceMemory(address: 0, bytes);
+            return new DeviceMemory(block: 0, bytes);
         }
 
-        void* address;
+        // Zeroed by the system when a page is first written, which for a large block is later than now, or never.
+        void* block;
         try
         {
-            address = NativeMemory.AlignedAlloc((nuint)Math.Max(bytes, AlignmentBytes), AlignmentBytes);
+            block = NativeMemory.AllocZeroed((nuint)bytes + AlignmentBytes);
         }
         catch (OutOfMemoryException)
         {
             throw new InsufficientMemoryException($"{bytes:N0} bytes were asked of {device.Name} and are not to be had");
         }
 
-        NativeMemory.Clear(address, (nuint)bytes);
         _ = Interlocked.Add(ref _liveBytes, bytes);
         _ = Interlocked.Increment(ref _allocations);
-        return new DeviceMemory((nint)address, bytes);
+        return new DeviceMemory((nint)block, bytes);
     }
 
     /// <summary>The block seen as one tensor, from byte <paramref name="offsetBytes"/> on.</summary>
     public Tensor View(long offsetBytes, DType dtype, params ReadOnlySpan<int> extents)
     {
-        Tensor tensor = new(handle + (nint)offsetBytes, dtype, new Shape(extents));
+        Tensor tensor = new(Address + (nint)offsetBytes, dtype, new Shape(extents));
         return offsetBytes >= 0 && offsetBytes + tensor.Bytes <= Bytes
             ? tensor
             : throw new ArgumentOutOfRangeException(nameof(offsetBytes), $"{tensor} at byte {offsetBytes} of a block of {Bytes} bytes");
@@ -70,7 +71,7 @@ public sealed unsafe class DeviceMemory : SafeHandle
     /// <inheritdoc/>
     protected override bool ReleaseHandle()
     {
-        NativeMemory.AlignedFree((void*)handle);
+        NativeMemory.Free((void*)handle);
         _ = Interlocked.Add(ref _liveBytes, -Bytes);
         return true;
     }

@@ -9,12 +9,26 @@ public static partial class LossHead
     /// <summary>Most logits that are kept from the first pass over the vocabulary for the second: 128 MiB of singles.</summary>
     private const long KeptLogits = 32L << 20;
 
-    /// <summary>Elements of the workspace for so many trained tokens at the most: F32, or F64 beside F64.</summary>
-    public static long WorkspaceElements(int trainedTokens, int channels, int vocabulary)
-    {
-        long kept = Math.Max(vocabulary, Math.Min((long)trainedTokens * vocabulary, KeptLogits));
-        return kept + (2L * trainedTokens * channels) + (4L * trainedTokens);
-    }
+    /// <summary>Fewest columns of logits that are in memory at once.</summary>
+    private const int FewestColumns = CpuLogSumExp.BlockElements;
+
+    /// <summary>
+    /// Elements of the workspace for so many trained tokens at the most: F32, or F64 beside F64. The logits in it are bounded by a constant,
+    /// or by some columns for each token where there are more than 2¹⁶ of these.
+    /// </summary>
+    public static long WorkspaceElements(int trainedTokens, int channels, int vocabulary) =>
+        FixedElements(trainedTokens, channels)
+        + Math.Max(LeastLogits(trainedTokens, vocabulary), Math.Min((long)trainedTokens * vocabulary, KeptLogits));
+
+    /// <summary>Elements with which every tile of logits is computed twice; the results are the same.</summary>
+    internal static long LeastWorkspaceElements(int trainedTokens, int channels, int vocabulary) =>
+        FixedElements(trainedTokens, channels) + LeastLogits(trainedTokens, vocabulary);
+
+    // Gathered rows of x and of dx, and three numbers for each token.
+    private static long FixedElements(int trainedTokens, int channels) => (2L * trainedTokens * channels) + (3L * trainedTokens);
+
+    private static long LeastLogits(int trainedTokens, int vocabulary) =>
+        Math.Max(vocabulary, (long)trainedTokens * Math.Min(vocabulary, FewestColumns));
 
     /// <summary>Writes losses (M) from x (N, C), weight (V, C), trainedRows (M) and labels (M).</summary>
     public static void Forward(
@@ -26,7 +40,7 @@ public static partial class LossHead
         {
             case DeviceKind.Reference: ForwardReference<double>(losses, x, weight, trainedRows, labels, workspace); break;
             case DeviceKind.Plain: ForwardReference<float>(losses, x, weight, trainedRows, labels, workspace); break;
-            case DeviceKind.Cpu: ForwardReference<float>(losses, x, weight, trainedRows, labels, workspace); break;
+            case DeviceKind.Cpu: ForwardCpu(stream, losses, x, weight, trainedRows, labels, workspace); break;
             case DeviceKind.Planning: break;
         }
     }
@@ -56,7 +70,8 @@ public static partial class LossHead
                 ForwardBackwardReference<float>(losses, dx, dWeightSum, x, weight, trainedRows, labels, scales, workspace);
                 break;
             case DeviceKind.Cpu:
-                ForwardBackwardReference<float>(losses, dx, dWeightSum, x, weight, trainedRows, labels, scales, workspace);
+                ForwardBackwardCpu(
+                    stream, losses, dx, dWeightSum, x, weight, trainedRows, labels, scales, trainedLaneBounds, workspace);
                 break;
             case DeviceKind.Planning: break;
         }
@@ -73,10 +88,10 @@ public static partial class LossHead
         trainedRows.Require(DType.I32, [trainedTokens]);
         labels.Require(DType.I32, [trainedTokens]);
         workspace.Require(DTypes.StatisticsOf(x.DType), [workspace.Rank1()]);
-        if (workspace.Elements < WorkspaceElements(trainedTokens, channels, vocabulary))
+        if (workspace.Elements < LeastWorkspaceElements(trainedTokens, channels, vocabulary))
         {
             throw new ArgumentException(
-                $"workspace is {workspace}, expected at least {WorkspaceElements(trainedTokens, channels, vocabulary)} elements");
+                $"workspace is {workspace}, expected at least {LeastWorkspaceElements(trainedTokens, channels, vocabulary)} elements");
         }
 
         if (stream.Device.Kind != DeviceKind.Planning)

@@ -24,7 +24,7 @@ public static partial class MatMul
         {
             case DeviceKind.Reference: ForwardReference<double>(y, x, weight, rows, channels, outputs); break;
             case DeviceKind.Plain: ForwardReference<float>(y, x, weight, rows, channels, outputs); break;
-            case DeviceKind.Cpu: ForwardReference<float>(y, x, weight, rows, channels, outputs); break;
+            case DeviceKind.Cpu: ForwardCpu(stream, y, x, weight); break;
             case DeviceKind.Planning: break;
         }
     }
@@ -52,7 +52,7 @@ public static partial class MatMul
         {
             case DeviceKind.Reference: BackwardWeightReference<double>(dWeightSum, dy, x, rows, channels, outputs); break;
             case DeviceKind.Plain: BackwardWeightReference<float>(dWeightSum, dy, x, rows, channels, outputs); break;
-            case DeviceKind.Cpu: BackwardWeightReference<float>(dWeightSum, dy, x, rows, channels, outputs); break;
+            case DeviceKind.Cpu: BackwardWeightCpu(stream, dWeightSum, dy, x, laneBounds); break;
             case DeviceKind.Planning: break;
         }
     }
@@ -68,7 +68,7 @@ public static partial class MatMul
         {
             case DeviceKind.Reference: BackwardInputReference<double>(dx, dy, weight, rows, channels, outputs, sums); break;
             case DeviceKind.Plain: BackwardInputReference<float>(dx, dy, weight, rows, channels, outputs, sums); break;
-            case DeviceKind.Cpu: BackwardInputReference<float>(dx, dy, weight, rows, channels, outputs, sums); break;
+            case DeviceKind.Cpu: BackwardInputCpu(stream, dx, dy, weight, sums); break;
             case DeviceKind.Planning: break;
         }
     }

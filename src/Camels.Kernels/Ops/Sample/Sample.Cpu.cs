@@ -49,7 +49,9 @@ public static unsafe partial class Sample
                 ? new ReadOnlySpan<float>(logits, Vocabulary).IndexOf(largest)
                 : Draw(new SampleRow(logits, Vocabulary, largest, Temperature), Uniforms[part]);
             Tokens[part] = token;
-            LogProbabilities[part] = logits[token] - largest - MathF.Log(SumOfExponentials(logits, largest));
+            CpuLogSumExp sums = new();
+            sums.Add(logits, Vocabulary);
+            LogProbabilities[part] = sums.LogProbability(logits[token]);
         }
 
         private readonly int Draw(SampleRow row, float uniform)
@@ -90,26 +92,6 @@ public static unsafe partial class Sample
             }
 
             return largest;
-        }
-
-        private readonly float SumOfExponentials(float* logits, float largest)
-        {
-            int width = Vector<float>.Count;
-            Vector<float> lanes = Vector<float>.Zero;
-            Vector<float> shift = new(largest);
-            int v = 0;
-            for (; v <= Vocabulary - width; v += width)
-            {
-                lanes += CpuMath.Exp(CpuF32.Load(logits, v) - shift);
-            }
-
-            float sum = Vector.Sum(lanes);
-            for (; v < Vocabulary; v++)
-            {
-                sum += CpuMath.Exp(logits[v] - largest);
-            }
-
-            return sum;
         }
     }
 }

@@ -1,0 +1,41 @@
+namespace Camels.Kernels;
+
+/// <summary>
+/// One factor of a matrix product as a set of vectors along the summed index k: element (i, k) lies at i · stride + k, or, where the matrix
+/// is stored with k outermost, at k · stride + i.
+/// </summary>
+internal readonly unsafe struct CpuOperand
+{
+    private CpuOperand(nint address, DType dtype, nint stride, bool chainOutermost)
+    {
+        Address = address;
+        DType = dtype;
+        Stride = stride;
+        ChainOutermost = chainOutermost;
+    }
+
+    /// <summary>Address of the first element.</summary>
+    public nint Address { get; }
+
+    /// <summary>Stored type of the elements.</summary>
+    public DType DType { get; }
+
+    /// <summary>Elements from one row of the stored matrix to the next.</summary>
+    public nint Stride { get; }
+
+    /// <summary>True where the rows of the stored matrix are the steps of k.</summary>
+    public bool ChainOutermost { get; }
+
+    /// <summary>The rows of <paramref name="matrix"/> (I, K), summed along each.</summary>
+    public static CpuOperand RowsOf(Tensor matrix) => new(matrix.Address, matrix.DType, matrix.Shape[1], chainOutermost: false);
+
+    /// <summary>The columns of <paramref name="matrix"/> (K, I), summed down each.</summary>
+    public static CpuOperand ColumnsOf(Tensor matrix) => new(matrix.Address, matrix.DType, matrix.Shape[1], chainOutermost: true);
+
+    /// <summary>The same from vector <paramref name="i"/> and step <paramref name="k"/> on.</summary>
+    public CpuOperand From(nint i, nint k)
+    {
+        nint elements = ChainOutermost ? (k * Stride) + i : (i * Stride) + k;
+        return new CpuOperand(Address + (elements * DType.Bytes()), DType, Stride, ChainOutermost);
+    }
+}

@@ -1,0 +1,50 @@
+namespace Camels.Kernels;
+
+/// <summary>
+/// The matrix product result (M, N) = left · rightᵀ in single precision, both factors given as vectors along k. Every result is one chain
+/// over k, whatever the blocking: see docs/kernels-cpu.md.
+/// </summary>
+internal static unsafe class CpuProduct
+{
+    // Steps of k for which the left factor is packed at once: accumulators wait in the result between two such runs.
+    private const int StepsPerChunk = 4096;
+
+    /// <summary>Writes result (F32), or adds to it where <paramref name="accumulate"/>.</summary>
+    public static void Run(Device device, Tensor result, CpuOperand left, CpuOperand right, int steps, bool accumulate)
+    {
+        (int rows, int columns) = result.Rank2();
+        int stepsAtOnce = Math.Clamp(steps, 1, StepsPerChunk);
+        int rowsAtOnce = RowsAtOnce(stepsAtOnce);
+        for (int row = 0; row < rows; row += rowsAtOnce)
+        {
+            int k = 0;
+            do
+            {
+                CpuChunk chunk = new()
+                {
+                    Scratch = device.Scratch,
+                    Left = left.From(row, k),
+                    Right = right.From(i: 0, k),
+                    Rows = Math.Min(rowsAtOnce, rows - row),
+                    Columns = columns,
+                    Steps = Math.Min(stepsAtOnce, steps - k),
+                    RowsPerTile = CpuChunk.UsualRows,
+                };
+                chunk.Pack(device.Workers);
+                CpuTileWork work = new()
+                {
+                    Chunk = chunk,
+                    Result = result.Pointer<float>() + ((nint)row * columns),
+                    Stride = columns,
+                    Accumulate = accumulate || k > 0,
+                };
+                device.Workers.Run(ref work, chunk.Tiles);
+                k += stepsAtOnce;
+            }
+            while (k < steps);
+        }
+    }
+
+    /// <summary>Rows of the left factor, in whole panels, that the shared buffer holds.</summary>
+    public static int RowsAtOnce(int steps) => Math.Max(1, CpuScratch.SharedElements / Math.Max(steps, 1) / CpuTile.Rows) * CpuTile.Rows;
+}

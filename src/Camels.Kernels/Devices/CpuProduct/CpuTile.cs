@@ -1,0 +1,94 @@
+namespace Camels.Kernels;
+
+/// <summary>
+/// The innermost piece of the matrix product: a tile of 8 × 48 results that stays in registers over a run of k. Every result is the
+/// chain c = c + a(k) · b(k) in the order of k, on every path.
+/// </summary>
+internal static unsafe class CpuTile
+{
+    /// <summary>Rows of a tile, and elements of a for each k.</summary>
+    public const int Rows = 8;
+
+    /// <summary>Columns of a tile, and elements of b for each k.</summary>
+    public const int Columns = 48;
+
+    /// <summary>
+    /// c (rows, columns) = a (count, 8)ᵀ · b (count, 48), added to c if <paramref name="accumulate"/>. Rows of c are
+    /// <paramref name="stride"/> elements apart; nothing outside rows × columns is touched.
+    /// </summary>
+    public static void Run(float* c, nint stride, float* a, float* b, nint count, int rows, int columns, bool accumulate, nint ahead)
+    {
+        if (rows == Rows && columns % ColumnStep == 0)
+        {
+            RunWhole(c, stride, a, b, count, columns, accumulate, ahead);
+            return;
+        }
+
+        float* tile = stackalloc float[Rows * Columns];
+        if (accumulate)
+        {
+            Copy(tile, Columns, c, stride, rows, columns);
+        }
+
+        RunWhole(tile, Columns, a, b, count, columns, accumulate, ahead);
+        Copy(c, stride, tile, Columns, rows, columns);
+    }
+
+    private static int ColumnStep => CpuPath.UsesVector512 ? 16 : CpuPath.UsesVector256 ? 24 : 4;
+
+    private static void RunWhole(float* c, nint stride, float* a, float* b, nint count, int columns, bool accumulate, nint ahead)
+    {
+        if (CpuPath.UsesVector512)
+        {
+            CpuTile512.Run(c, stride, a, b, count, columns, accumulate, ahead);
+        }
+        else if (CpuPath.UsesVector256)
+        {
+            CpuTile256.Run(c, stride, a, b, count, columns, accumulate, ahead);
+        }
+        else
+        {
+            RunScalar(c, stride, a, b, count, columns, accumulate, ahead);
+        }
+    }
+
+    // Without fused multiply-add in hardware: a product and an addition, each rounded.
+    private static void RunScalar(float* c, nint stride, float* a, float* b, nint count, int columns, bool accumulate, nint ahead)
+    {
+        for (int row = 0; row < Rows; row++)
+        {
+            for (int column = 0; column < columns; column += 4)
+            {
+                float* target = c + (row * stride) + column;
+                float c0 = accumulate ? target[0] : 0;
+                float c1 = accumulate ? target[1] : 0;
+                float c2 = accumulate ? target[2] : 0;
+                float c3 = accumulate ? target[3] : 0;
+                float* left = a + row;
+                float* right = b + column;
+                for (nint k = count; k > 0; k--)
+                {
+                    c0 += left[0] * right[0];
+                    c1 += left[0] * right[1];
+                    c2 += left[0] * right[2];
+                    c3 += left[0] * right[3];
+                    left += Rows;
+                    right += Columns;
+                }
+
+                target[0] = c0;
+                target[1] = c1;
+                target[2] = c2;
+                target[3] = c3;
+            }
+        }
+    }
+
+    private static void Copy(float* target, nint targetStride, float* source, nint sourceStride, int rows, int columns)
+    {
+        for (int row = 0; row < rows; row++)
+        {
+            new ReadOnlySpan<float>(source + (row * sourceStride), columns).CopyTo(new Span<float>(target + (row * targetStride), columns));
+        }
+    }
+}

@@ -1,0 +1,50 @@
+namespace Camels.Kernels.Ops;
+
+public static unsafe partial class MatMul
+{
+    private static void ForwardCpu(DeviceStream stream, Tensor y, Tensor x, Tensor weight) =>
+        ProductCpu(stream, y, x, CpuOperand.RowsOf(weight), accumulate: false);
+
+    private static void BackwardInputCpu(DeviceStream stream, Tensor dx, Tensor dy, Tensor weight, bool sums) =>
+        ProductCpu(stream, dx, dy, CpuOperand.ColumnsOf(weight), accumulate: sums);
+
+    private static void BackwardWeightCpu(DeviceStream stream, Tensor dWeightSum, Tensor dy, Tensor x, Tensor laneBounds)
+    {
+        RequireCpuType(x);
+        CpuLaneProduct.Run(stream.Device, dWeightSum, CpuOperand.ColumnsOf(dy), CpuOperand.ColumnsOf(x), steps: x.Shape[0], laneBounds);
+    }
+
+    private static void ProductCpu(DeviceStream stream, Tensor result, Tensor left, CpuOperand right, bool accumulate)
+    {
+        RequireCpuType(left);
+        (int rows, int columns) = result.Rank2();
+        if (result.DType == DType.F32)
+        {
+            CpuProduct.Run(stream.Device, result, CpuOperand.RowsOf(left), right, left.Shape[1], accumulate);
+            return;
+        }
+
+        // Narrow results exist in single precision, some rows at a time, until their chains are complete.
+        int rowsAtOnce = Math.Max(1, CpuScratch.SharedElements / Math.Max(columns, 1));
+        for (int row = 0; row < rows; row += rowsAtOnce)
+        {
+            Tensor narrow = result.Rows(row, Math.Min(rowsAtOnce, rows - row));
+            Tensor wide = new((nint)stream.Device.Scratch.Result, DType.F32, narrow.Shape);
+            if (accumulate)
+            {
+                Cast.Forward(stream, y: wide, x: narrow);
+            }
+
+            CpuProduct.Run(stream.Device, wide, CpuOperand.RowsOf(left.Rows(row, narrow.Shape[0])), right, left.Shape[1], accumulate);
+            Cast.Forward(stream, y: narrow, x: wide);
+        }
+    }
+
+    private static void RequireCpuType(Tensor tensor)
+    {
+        if (tensor.DType is not (DType.F32 or DType.BF16 or DType.F16))
+        {
+            throw CpuParts.Unsupported(tensor);
+        }
+    }
+}
