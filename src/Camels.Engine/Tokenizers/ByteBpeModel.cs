@@ -61,7 +61,7 @@ internal sealed class ByteBpeModel
     {
         ByteBpeModel model = new(vocabularyPath);
         TokenizerJson.Read(vocabularyPath, model.ReadVocabulary);
-        string[] lines = Encoding.UTF8.GetString(TokenizerFiles.ReadAll(mergesPath)).Split('\n');
+        string[] lines = Encoding.UTF8.GetString(StrictJson.ReadBytes(mergesPath, TokenizerFiles.MostBytes)).Split('\n');
         int first = lines[0].StartsWith("#version", StringComparison.Ordinal) ? 1 : 0;
         for (int i = first; i < lines.Length; i++)
         {
@@ -84,7 +84,7 @@ internal sealed class ByteBpeModel
         Require(!TokenizerJson.Flag(bpe, "ignore_merges"), "sets ignore_merges, which is not supported");
         foreach (string key in (string[])["dropout", "continuing_subword_prefix", "end_of_word_suffix"])
         {
-            bool isUnset = Optional(bpe, key) is not JsonElement value || (value.ValueKind == JsonValueKind.String && value.GetString() == "");
+            bool isUnset = Optional(bpe, key) is not JsonElement value || value.GetRawText() == "\"\"";
             Require(isUnset, $"sets {key}, which is not supported");
         }
     }
@@ -179,7 +179,7 @@ internal sealed class ByteBpeModel
     {
         if (!condition)
         {
-            throw CamelsException.BadInput($"{where ?? _path} {complaint}.");
+            throw CamelsException.BadInput($"{where ?? _path} {complaint}");
         }
     }
 }

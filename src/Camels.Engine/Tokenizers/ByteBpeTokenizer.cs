@@ -29,13 +29,14 @@ public sealed class ByteBpeTokenizer : ITokenizer, IWordSymbols
         AddsBos = BosId is int bos && (settings.AddsBos ?? model.PrefixToken == PieceText(bos));
         _normalizesNfc = model.NormalizesNfc;
         _added = new LiteralMatcher(tokens.Added.Where(token => !token.IsNormalized));
-        _addedNormalized = new LiteralMatcher(tokens.Added.Where(token => token.IsNormalized));
+        _addedNormalized = new LiteralMatcher(tokens.Added.Where(token => token.IsNormalized).Select(Normalized));
         for (int value = 0; value < 256; value++)
         {
             _byteIds[value] = model.Ids.GetValueOrDefault(ByteAlphabet.Spell((byte)value).ToString());
         }
 
-        _encoder = new ThreadLocal<WordEncoder>(() => new WordEncoder(this, model.Merges));
+        MergeTable merges = model.Merges;
+        _encoder = new ThreadLocal<WordEncoder>(() => new WordEncoder(this, merges));
     }
 
     /// <inheritdoc/>
@@ -56,7 +57,7 @@ public sealed class ByteBpeTokenizer : ITokenizer, IWordSymbols
     /// <summary>Puts a tokenizer together from what its files hold.</summary>
     internal static ByteBpeTokenizer Load(string path, ByteBpeModel model, TokenizerSettings settings, string sha256) =>
         settings.AddsPrefixSpace is not true ? new(path, model, settings, sha256)
-            : throw CamelsException.BadInput($"{path}: {TokenizerSettings.ConfigFile} sets add_prefix_space, which is not supported.");
+            : throw CamelsException.BadInput($"{path}: {TokenizerSettings.ConfigFile} sets add_prefix_space, which is not supported");
 
     /// <inheritdoc/>
     public void Encode(ReadOnlySpan<char> text, List<int> ids, bool isStart, bool parseSpecial)
@@ -80,7 +81,7 @@ public sealed class ByteBpeTokenizer : ITokenizer, IWordSymbols
     /// <inheritdoc/>
     public string PieceText(int id) => _vocabulary[id].Spelling;
 
-    int IWordSymbols.MostSymbolsPerUnit => 3;
+    int IWordSymbols.MostSymbols(ReadOnlySpan<char> word) => Encoding.UTF8.GetByteCount(word);
 
     int IWordSymbols.Split(ReadOnlySpan<char> word, Span<int> symbols)
     {
@@ -118,6 +119,8 @@ public sealed class ByteBpeTokenizer : ITokenizer, IWordSymbols
             from += Append(match.Token, ids);
         }
     }
+
+    private AddedToken Normalized(AddedToken token) => _normalizesNfc ? token with { Text = Nfc.Normalize(token.Text) } : token;
 
     private static int Append(AddedToken? token, List<int> ids)
     {

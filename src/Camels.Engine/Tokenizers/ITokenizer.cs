@@ -27,7 +27,8 @@ public interface ITokenizer
     /// <param name="ids">Receives the ids.</param>
     /// <param name="isStart">True at the start of a document (a SentencePiece dummy prefix applies); false for a segment that continues one.</param>
     /// <param name="parseSpecial">True: special tokens written in the text become their ids. False: they are ordinary text, so that a
-    /// user's message can never forge one.</param>
+    /// user's message can never forge one. Added tokens that are not special are found either way, as in the Hugging Face libraries.
+    /// </param>
     void Encode(ReadOnlySpan<char> text, List<int> ids, bool isStart, bool parseSpecial);
 
     /// <summary>The text of <paramref name="ids"/> that starts a document.</summary>
@@ -37,7 +38,8 @@ public interface ITokenizer
 
     /// <summary>
     /// Appends the UTF-8 bytes that token <paramref name="id"/> adds after other tokens (no leading space is ever dropped; may be part of
-    /// a character; special tokens add nothing). So decode(prompt + completion) = decode(prompt) + bytes of the completion.
+    /// a character; special tokens add nothing). So decode(prompt + completion) = decode(prompt) + bytes of the completion wherever the
+    /// prompt decodes to some text and ends at a character; special tokens skipped.
     /// </summary>
     void AppendBytes(int id, IBufferWriter<byte> utf8);
 

@@ -15,24 +15,27 @@ internal readonly record struct LiteralMatch(int Start, AddedToken? Token);
 /// <summary>Finds tokens in a text: the leftmost, and there the longest. A trie over UTF-16 units; immutable.</summary>
 internal sealed class LiteralMatcher
 {
+    private const int LongestToken = 256;
     private const int MostUnits = 1 << 20;
 
     private readonly Dictionary<ulong, int> _children = [];     // node << 16 | unit
     private readonly List<AddedToken?> _tokens = [null];        // by node
     private readonly SearchValues<char> _firstUnits;
 
-    /// <exception cref="CamelsException">Exit code 3: more text than any real tokenizer has.</exception>
+    /// <exception cref="CamelsException">Exit code 3: longer tokens, or more of them, than any real tokenizer has.</exception>
     public LiteralMatcher(IEnumerable<AddedToken> tokens)
     {
         HashSet<char> firstUnits = [];
         foreach (AddedToken token in tokens)
         {
+            if (token.Text.Length > LongestToken || _tokens.Count > MostUnits)
+            {
+                throw CamelsException.BadInput(
+                    $"the added token {token.Id} has more than {LongestToken} characters, or all together more than {MostUnits}");
+            }
+
             _ = firstUnits.Add(token.Text[0]);
             Add(token);
-            if (_tokens.Count > MostUnits)
-            {
-                throw CamelsException.BadInput($"The added tokens of the tokenizer have more than {MostUnits} characters together.");
-            }
         }
 
         _firstUnits = SearchValues.Create([.. firstUnits]);

@@ -31,7 +31,7 @@ internal sealed class MergeTable
     {
         if (_count > MostPairs)
         {
-            throw CamelsException.BadInput($"The tokenizer has more than {MostPairs} merges, which no real one has.");
+            throw CamelsException.BadInput($"the tokenizer has more than {MostPairs} merges, which no real one has");
         }
 
         if (_count * 2 >= _entries.Length)

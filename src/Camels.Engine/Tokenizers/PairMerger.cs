@@ -7,7 +7,6 @@ namespace Camels.Engine.Tokenizers;
 internal sealed class PairMerger(MergeTable merges)
 {
     private const int None = -1;
-    private const int KeptSymbols = 1 << 16;
 
     private int[] _symbols = [];
     private int[] _next = [];
@@ -62,10 +61,10 @@ internal sealed class PairMerger(MergeTable merges)
         return Compact(count);
     }
 
-    /// <summary>Gives back the memory that an unusually long word needed.</summary>
-    public void Trim()
+    /// <summary>Gives the scratch memory back where it has grown beyond a number of symbols.</summary>
+    public void Trim(int symbols)
     {
-        if (_symbols.Length > KeptSymbols)
+        if (_symbols.Length > symbols)
         {
             _symbols = _next = _previous = _rank = _joined = [];
             _heap = [];

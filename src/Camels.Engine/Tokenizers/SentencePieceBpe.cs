@@ -39,14 +39,14 @@ internal sealed class SentencePieceBpe : IWordSymbols
         _unknownId = ids[unknown[0].Text];
         _byteIds = model.HasByteFallback ? ByteIds(path, model, ids) : null;
         _userDefined = new LiteralMatcher(UserDefined(path, model));
-        _hasSeparateWords = !model.Pieces.Exists(piece => piece.Kind is PieceKind.Normal or PieceKind.UserDefined && CrossesWords(piece.Text));
+        _hasSeparateWords = !model.Pieces.Exists(CrossesWords);
         AddCharacters(model);
         AddMerges(path, model);
         _encoder = new ThreadLocal<WordEncoder>(() => new WordEncoder(this, _merges));
     }
 
     /// <inheritdoc/>
-    public int MostSymbolsPerUnit => 1;
+    public int MostSymbols(ReadOnlySpan<char> word) => word.Length;
 
     /// <summary>Appends the ids of normalised text.</summary>
     public void Encode(ReadOnlySpan<char> normalized, List<int> ids)
@@ -138,10 +138,10 @@ internal sealed class SentencePieceBpe : IWordSymbols
         return length < 0 ? text.Length : spaces + length;
     }
 
-    private static bool CrossesWords(string piece)
+    private static bool CrossesWords(SentencePiece piece)
     {
-        int start = piece.AsSpan().IndexOfAnyExcept(Space);
-        return start >= 0 && piece.AsSpan(start).Contains(Space);
+        int start = piece.Text.AsSpan().IndexOfAnyExcept(Space);
+        return piece.Kind is PieceKind.Normal or PieceKind.UserDefined && start >= 0 && piece.Text.AsSpan(start).Contains(Space);
     }
 
     private int SymbolOf(Rune rune) =>
@@ -206,8 +206,9 @@ internal sealed class SentencePieceBpe : IWordSymbols
     {
         Dictionary<string, int> normal = [];
         Dictionary<float, int> ranks = [];
-        foreach ((SentencePiece piece, int id) in model.Pieces.Select((piece, id) => (piece, id)).OrderByDescending(entry => entry.piece.Score))
+        foreach (int id in Enumerable.Range(0, model.Pieces.Count).OrderByDescending(id => model.Pieces[id].Score))
         {
+            SentencePiece piece = model.Pieces[id];
             if (piece.Kind == PieceKind.Normal)
             {
                 Require(piece.Text.Length <= LongestNormalPiece, path, $"has a piece of more than {LongestNormalPiece} characters");
@@ -245,7 +246,7 @@ internal sealed class SentencePieceBpe : IWordSymbols
     {
         if (!condition)
         {
-            throw CamelsException.BadInput($"{path} {complaint}.");
+            throw CamelsException.BadInput($"{path} {complaint}");
         }
     }
 }

@@ -23,6 +23,10 @@ internal readonly record struct SentencePiece(string Text, float Score, PieceKin
 /// </summary>
 internal sealed class SentencePieceModel
 {
+    /// <summary>A longer file is not believed: real ones have a few megabytes.</summary>
+    public const long MostBytes = 16L << 20;
+
+    private const int BpeType = 2;
     private const int MostPieces = 1 << 20;
 
     private readonly string _path;
@@ -71,7 +75,8 @@ internal sealed class SentencePieceModel
         }
 
         model.Require(model.Pieces.Count > 0, "has no pieces: it is no SentencePiece model");
-        model.Require(model._modelType == 2, $"is of model type {model._modelType}; only BPE (2) is supported, not unigram, word or character models");
+        model.Require(model._modelType == BpeType,
+            $"is of model type {model._modelType}; only BPE ({BpeType}) is supported, not unigram, word or character models");
         model.BosId = model.KnownId(model.BosId);
         model.EosId = model.KnownId(model.EosId);
         return model;
@@ -138,7 +143,7 @@ internal sealed class SentencePieceModel
     {
         if (!condition)
         {
-            throw CamelsException.BadInput($"{_path} {complaint}.");
+            throw CamelsException.BadInput($"{_path} {complaint}");
         }
     }
 
@@ -228,6 +233,6 @@ internal sealed class SentencePieceModel
         }
 
         private readonly CamelsException Broken() =>
-            CamelsException.BadInput($"{_path} is no SentencePiece model or is damaged. Fetch the file again.");
+            CamelsException.BadInput($"{_path} is no SentencePiece model or is damaged; fetch the file again");
     }
 }

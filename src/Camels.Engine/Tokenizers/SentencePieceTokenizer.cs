@@ -4,8 +4,8 @@ using System.Text;
 namespace Camels.Engine.Tokenizers;
 
 /// <summary>
-/// LLaMA's tokenizer: SentencePiece byte-pair encoding from <c>tokenizer.model</c>, with the rules that transformers' LlamaTokenizer adds for
-/// special tokens written in the text. Added tokens that are not special are always found; special ones only where they are parsed, so
+/// LLaMA's tokenizer: SentencePiece byte-pair encoding from <c>tokenizer.model</c>, with the rules that transformers' LlamaTokenizer adds
+/// for special tokens written in the text. Added tokens that are not special are always found; special ones only where they are parsed, so
 /// that ordinary text can never forge one.
 /// </summary>
 public sealed class SentencePieceTokenizer : ITokenizer
@@ -71,7 +71,7 @@ public sealed class SentencePieceTokenizer : ITokenizer
 
     /// <summary>Reads a <c>tokenizer.model</c>.</summary>
     internal static SentencePieceTokenizer Load(string path, TokenizerSettings settings, string sha256) =>
-        new(path, SentencePieceModel.Read(path, TokenizerFiles.ReadAll(path)), settings, sha256);
+        new(path, SentencePieceModel.Read(path, StrictJson.ReadBytes(path, SentencePieceModel.MostBytes)), settings, sha256);
 
     /// <inheritdoc/>
     public void Encode(ReadOnlySpan<char> text, List<int> ids, bool isStart, bool parseSpecial)

@@ -22,16 +22,12 @@ internal sealed class SpecialTokens
         {
             if (!taken.Add(token.Id) || !_added.TryAdd(token.Text, token))
             {
-                throw CamelsException.BadInput($"{path}: the added token '{token.Text}' or its id {token.Id} is listed twice beside it.");
+                throw CamelsException.BadInput($"{path}: the added token '{token.Text}' or its id {token.Id} is listed twice beside it");
             }
         }
 
-        if (defaults.Unknown is not null && settings.OtherSpecial.Count == 0)
-        {
-            _ = Special(defaults.Unknown, vocabulary);
-        }
-
-        // A name without an id (a pad token that was never added, say) is ordinary text.
+        // Without BOS and EOS, a name without an id (a pad token that was never added, say) is ordinary text.
+        _ = Special(settings.Unknown ?? defaults.Unknown, vocabulary);
         foreach (string text in settings.OtherSpecial)
         {
             _ = Special(text, vocabulary);

@@ -11,7 +11,9 @@ public static class TokenizerFiles
     internal const string JsonFile = "tokenizer.json";
     private const string VocabularyFile = "vocab.json";
     private const string MergesFile = "merges.txt";
-    private const long MostBytes = 64L << 20;
+
+    /// <summary>A longer file is no tokenizer's.</summary>
+    internal const long MostBytes = 64L << 20;
 
     private static readonly string[] _names =
     [
@@ -23,11 +25,11 @@ public static class TokenizerFiles
     /// The tokenizer of a model folder. <c>tokenizer.model</c> wins over <c>tokenizer.json</c>, which wins over <c>vocab.json</c> with
     /// <c>merges.txt</c>.
     /// </summary>
-    /// <exception cref="CamelsException">Exit code 3: there is none, or it is damaged or of a kind that cannot be represented exactly.</exception>
+    /// <exception cref="CamelsException">Exit code 3: there is none, or none that can be represented exactly.</exception>
     public static ITokenizer Load(string folder)
     {
         TokenizerSettings settings = TokenizerSettings.Read(folder);
-        string sha256 = Hash(Paths(folder).Select(path => (Path.GetFileName(path), ReadAll(path))));
+        string sha256 = Hash(Paths(folder).Select(path => (Path.GetFileName(path), StrictJson.ReadBytes(path, MostBytes))));
         string model = Path.Combine(folder, SentencePieceFile);
         string json = Path.Combine(folder, JsonFile);
         string vocabulary = Path.Combine(folder, VocabularyFile);
@@ -45,31 +47,16 @@ public static class TokenizerFiles
         return File.Exists(vocabulary) && File.Exists(merges)
             ? ByteBpeTokenizer.Load(vocabulary, ByteBpeModel.ReadVocabularyAndMerges(vocabulary, merges), settings, sha256)
             : throw CamelsException.BadInput(
-                $"{folder} has no tokenizer: neither {SentencePieceFile} nor {JsonFile} nor {VocabularyFile} with {MergesFile} is there.");
+                $"{folder} has no tokenizer: neither {SentencePieceFile} nor {JsonFile} nor {VocabularyFile} with {MergesFile} is there");
     }
 
-    /// <summary>The paths of a folder's tokenizer files, settings included, in a fixed order: what an exported model carries byte for byte.</summary>
+    /// <summary>The tokenizer files of a folder, settings included, in a fixed order: what an exported model carries byte for byte.</summary>
     public static IReadOnlyList<string> Paths(string folder) =>
         [.. _names.Select(name => Path.Combine(folder, name)).Where(File.Exists)];
 
     /// <summary>True where the folder says how its tokenizer is used; false for bare vocabulary files.</summary>
     internal static bool HasSettings(string folder) => File.Exists(Path.Combine(folder, TokenizerSettings.ConfigFile))
         || File.Exists(Path.Combine(folder, TokenizerSettings.SpecialTokensFile));
-
-    /// <summary>A whole file of a size that a tokenizer can have.</summary>
-    internal static byte[] ReadAll(string path)
-    {
-        try
-        {
-            long length = new FileInfo(path).Length;
-            return length <= MostBytes ? File.ReadAllBytes(path)
-                : throw CamelsException.BadInput($"{path} has {length} bytes; a tokenizer file has at most {MostBytes}.");
-        }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
-        {
-            throw CamelsException.BadInput($"{path} cannot be read: {exception.Message}", exception);
-        }
-    }
 
     /// <summary>SHA-256 (lower-case hex) of named contents; names and lengths are part of it.</summary>
     internal static string Hash(IEnumerable<(string Name, byte[] Content)> parts)

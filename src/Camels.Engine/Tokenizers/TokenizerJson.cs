@@ -6,24 +6,16 @@ namespace Camels.Engine.Tokenizers;
 /// <summary>Reads the JSON files of a tokenizer; whatever is wrong with them becomes one message that names the file.</summary>
 internal static class TokenizerJson
 {
-    private const int LongestAddedToken = 256;
-
     /// <summary>Gives the root object of a file to <paramref name="read"/>.</summary>
     /// <exception cref="CamelsException">Exit code 3: no JSON, or not of the layout that <paramref name="read"/> expects.</exception>
     public static void Read(string path, Action<JsonElement> read)
     {
-        byte[] content = TokenizerFiles.ReadAll(path);
+        using JsonDocument document = StrictJson.ReadObject(path, TokenizerFiles.MostBytes);
         try
         {
-            using JsonDocument document = JsonDocument.Parse(content);
-            if (document.RootElement.ValueKind != JsonValueKind.Object)
-            {
-                throw new FormatException("its root is no object");
-            }
-
             read(document.RootElement);
         }
-        catch (Exception exception) when (exception is JsonException or InvalidOperationException or KeyNotFoundException or FormatException)
+        catch (Exception exception) when (exception is InvalidOperationException or KeyNotFoundException or FormatException)
         {
             throw CamelsException.BadInput($"{path} is damaged or not a file of a tokenizer: {exception.Message}", exception);
         }
@@ -53,10 +45,9 @@ internal static class TokenizerJson
         return NewAddedToken(id, text, isSpecial, isNormalized);
     }
 
-    /// <summary>An added token of a length that can be believed.</summary>
+    /// <summary>An added token with a text to look for.</summary>
     public static AddedToken NewAddedToken(int id, string text, bool isSpecial, bool isNormalized) =>
-        text.Length is > 0 and <= LongestAddedToken ? new AddedToken(id, text, isSpecial, isNormalized)
-            : throw new FormatException($"the added token {id} has {text.Length} characters; 1 to {LongestAddedToken} are supported");
+        text.Length > 0 ? new AddedToken(id, text, isSpecial, isNormalized) : throw new FormatException($"the added token {id} is empty");
 
     /// <summary>A string; null is none.</summary>
     public static string Text(JsonElement value) => value.GetString() ?? throw new FormatException("a string is null");

@@ -12,7 +12,7 @@ internal sealed class TokenizerSettings
     public const string SpecialTokensFile = "special_tokens_map.json";
     public const string AddedTokensFile = "added_tokens.json";
 
-    private static readonly string[] _otherSpecialKeys = ["unk_token", "pad_token", "cls_token", "sep_token", "mask_token"];
+    private static readonly string[] _otherSpecialKeys = ["pad_token", "cls_token", "sep_token", "mask_token"];
 
     /// <summary>bos_token.</summary>
     public string? Bos { get; private set; }
@@ -20,7 +20,10 @@ internal sealed class TokenizerSettings
     /// <summary>eos_token.</summary>
     public string? Eos { get; private set; }
 
-    /// <summary>The other tokens that the settings name as special: unk_token, pad_token, additional_special_tokens and so on.</summary>
+    /// <summary>unk_token.</summary>
+    public string? Unknown { get; private set; }
+
+    /// <summary>The other tokens that the settings name as special: pad_token, additional_special_tokens and so on.</summary>
     public List<string> OtherSpecial { get; } = [];
 
     /// <summary>Added tokens with their ids (added_tokens_decoder, else added_tokens.json).</summary>
@@ -86,6 +89,7 @@ internal sealed class TokenizerSettings
     {
         Bos = TokenText(root, "bos_token") ?? Bos;
         Eos = TokenText(root, "eos_token") ?? Eos;
+        Unknown = TokenText(root, "unk_token") ?? Unknown;
         foreach (string key in _otherSpecialKeys)
         {
             if (TokenText(root, key) is string text)

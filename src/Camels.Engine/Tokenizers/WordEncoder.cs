@@ -3,8 +3,8 @@ namespace Camels.Engine.Tokenizers;
 /// <summary>What one kind of byte-pair encoding starts from and ends with.</summary>
 internal interface IWordSymbols
 {
-    /// <summary>The most symbols that one UTF-16 unit of a word can give.</summary>
-    int MostSymbolsPerUnit { get; }
+    /// <summary>At least the number of symbols that <see cref="Split"/> gives.</summary>
+    int MostSymbols(ReadOnlySpan<char> word);
 
     /// <summary>Writes the symbols that a word is built of before any merge and returns their number.</summary>
     int Split(ReadOnlySpan<char> word, Span<int> symbols);
@@ -16,6 +16,8 @@ internal interface IWordSymbols
 /// <summary>Words to ids, remembering recent words. Holds scratch memory, so one belongs to one thread.</summary>
 internal sealed class WordEncoder(IWordSymbols symbols, MergeTable merges)
 {
+    private const int KeptSymbols = 1 << 16;
+
     private readonly WordCache _cache = new();
     private readonly PairMerger _merger = new(merges);
     private int[] _scratch = new int[4 * WordCache.LongestWord];
@@ -25,25 +27,34 @@ internal sealed class WordEncoder(IWordSymbols symbols, MergeTable merges)
     {
         if (word.Length > WordCache.LongestWord)
         {
-            int[] scratch = [];
-            ids.AddRange(Compute(word, ref scratch));
-            _merger.Trim();
+            ids.AddRange(Compute(word));
+            Trim();
             return;
         }
 
         if (!_cache.TryFind(word, out int slot, out ReadOnlySpan<int> known))
         {
-            known = Compute(word, ref _scratch);
+            known = Compute(word);
             _cache.Set(slot, word, known);
         }
 
         ids.AddRange(known);
     }
 
-    private ReadOnlySpan<int> Compute(ReadOnlySpan<char> word, ref int[] scratch)
+    private ReadOnlySpan<int> Compute(ReadOnlySpan<char> word)
     {
-        int[] working = _merger.Symbols(capacity: symbols.MostSymbolsPerUnit * word.Length);
+        int[] working = _merger.Symbols(capacity: symbols.MostSymbols(word));
         int count = symbols.Split(word, working);
-        return symbols.ToIds(_merger.Merge(count), ref scratch);
+        return symbols.ToIds(_merger.Merge(count), ref _scratch);
+    }
+
+    // Gives back the memory that an unusually long word needed.
+    private void Trim()
+    {
+        _merger.Trim(KeptSymbols);
+        if (_scratch.Length > KeptSymbols)
+        {
+            _scratch = [];
+        }
     }
 }

@@ -36,10 +36,12 @@ public sealed class CheckReport
     public ExitCode ExitCode => Made > 0 && Failed == 0 ? ExitCode.Done : ExitCode.CheckFailed;
 
     /// <summary>Adds a check that was made.</summary>
-    public void Add(string name, double error, double tolerance, string note = "") => _lines.Add(new CheckLine(name, error, tolerance, note));
+    public void Add(string name, double error, double tolerance, string note = "") =>
+        _lines.Add(new CheckLine(name, error, tolerance, note));
 
     /// <summary>Adds an entry that this case lacks, or that is knowingly not compared.</summary>
-    public void AddAbsent(string name, string reason = "not in this case") => _lines.Add(new CheckLine(name, Error: null, Tolerance: 0, reason));
+    public void AddAbsent(string name, string reason = "not in this case") =>
+        _lines.Add(new CheckLine(name, Error: null, Tolerance: 0, reason));
 
     /// <summary>The table as text, one line a check, and a last line that sums up.</summary>
     public string ToText()
@@ -49,7 +51,8 @@ public sealed class CheckReport
         foreach (CheckLine line in _lines)
         {
             string verdict = !line.WasMade ? "-" : line.Held ? "ok" : "FAILED";
-            string numbers = line.WasMade ? string.Create(CultureInfo.InvariantCulture, $"{line.Error,10:G3} <= {line.Tolerance,-8:G3}") : "";
+            string numbers = !line.WasMade ? ""
+                : string.Create(CultureInfo.InvariantCulture, $"{line.Error,10:G3} <= {line.Tolerance,-8:G3}");
             _ = text.Append($"{line.Name.PadRight(width)}  {verdict,-6}  {numbers,-22}  {line.Note}".TrimEnd()).Append('\n');
         }
 

@@ -6,13 +6,13 @@ using Camels.Engine.Tokenizers;
 namespace Camels.Engine.Verification;
 
 /// <summary>
-/// Compares a tokenizer with golden vectors: a JSONL file with one string a line and what a reference made of it. The error of a check is the
-/// number of strings that differ, and none may.
+/// Compares a tokenizer with golden vectors: a JSONL file with one string a line and what a reference made of it. The error of a check is
+/// the number of strings that differ, and none may.
 /// </summary>
 /// <remarks>
 /// <c>ids</c>: with BOS where the tokenizer adds one, special tokens parsed, for LLaMA with legacy off; <c>ids_legacy</c>: legacy on.
-/// <c>sp_ids</c>, <c>plain_ids</c>: no BOS, special tokens are ordinary text. <c>decoded</c>, <c>decoded_with_special</c>, <c>sp_decoded</c>:
-/// the ids as text. A line leaves an optional field out where it equals <c>ids</c> or <c>decoded</c>. A folder with nothing but
+/// <c>sp_ids</c>, <c>plain_ids</c>: no BOS, special tokens are ordinary text. <c>decoded</c>, <c>decoded_with_special</c>,
+/// <c>sp_decoded</c>: the ids as text. A line leaves an optional field out where it equals <c>ids</c> or <c>decoded</c>. A folder with nothing but
 /// <c>tokenizer.model</c> is plain SentencePiece: special tokens are ordinary text in <c>ids</c> too.
 /// </remarks>
 public sealed class TokenizerCheck
@@ -72,8 +72,10 @@ public sealed class TokenizerCheck
     private void CheckTexts()
     {
         Compare("decoded", golden => Text(golden, "decoded"), golden => Decode(Ids(golden, "ids"), skipSpecial: true));
-        Compare("decoded_with_special", golden => Text(golden, "decoded_with_special"), golden => Decode(Ids(golden, "ids"), skipSpecial: false));
-        Compare("sp_decoded", golden => Text(golden, "sp_decoded", "decoded"), golden => Decode(Plain(golden, "sp_ids"), skipSpecial: true));
+        Compare("decoded_with_special", golden => Text(golden, "decoded_with_special", "decoded"),
+            golden => Decode(Ids(golden, "ids"), skipSpecial: false));
+        Compare("sp_decoded", golden => Text(golden, "sp_decoded", "decoded"),
+            golden => Decode(Plain(golden, "sp_ids"), skipSpecial: true));
         Skip("decoded_fast");
     }
 
@@ -121,8 +123,12 @@ public sealed class TokenizerCheck
             : string.Create(CultureInfo.InvariantCulture, $"(id {ids[outside]} is outside the vocabulary of {_tokenizer.VocabularySize})");
     }
 
-    private int[] Plain(JsonElement golden, string field) =>
-        golden.TryGetProperty(field, out _) ? Ids(golden, field) : Ids(golden, "ids") is int[] ids && ids.AsSpan().StartsWith(Bos) ? ids[Bos.Length..] : [];
+    // The field itself, or where it is left out the ids without their BOS.
+    private int[] Plain(JsonElement golden, string field)
+    {
+        int[] ids = Ids(golden, field, "ids");
+        return !golden.TryGetProperty(field, out _) && ids.AsSpan().StartsWith(Bos) ? ids[Bos.Length..] : ids;
+    }
 
     private static int[] Ids(JsonElement golden, string field, string? otherwise = null) =>
         [.. Field(golden, field, otherwise).EnumerateArray().Select(id => id.GetInt32())];
@@ -162,7 +168,8 @@ public sealed class TokenizerCheck
         {
             throw CamelsException.BadInput($"{path} cannot be read: {exception.Message}", exception);
         }
-        catch (Exception exception) when (exception is JsonException or InvalidOperationException or KeyNotFoundException or FormatException)
+        catch (Exception exception)
+            when (exception is JsonException or InvalidOperationException or KeyNotFoundException or FormatException)
         {
             throw CamelsException.BadInput($"{path}, line {number} is no golden vector of a tokenizer: {exception.Message}", exception);
         }
@@ -173,7 +180,7 @@ public sealed class TokenizerCheck
     // Every field that is read later is read here once, so that a wrong type is found where the line number is known.
     private static JsonElement Validated(string line)
     {
-        using JsonDocument document = JsonDocument.Parse(line);
+        using JsonDocument document = JsonDocument.Parse(line, StrictJson.Options);
         JsonElement golden = document.RootElement.Clone();
         _ = Text(golden, "text");
         foreach (JsonProperty field in golden.EnumerateObject())
