@@ -1,6 +1,19 @@
+using BenchmarkDotNet.Configs;
+using BenchmarkDotNet.Jobs;
+using BenchmarkDotNet.Running;
+using BenchmarkDotNet.Toolchains.InProcess.Emit;
+
 namespace Camels.Perf;
 
+/// <summary>
+/// Times the operators' test cases on the CPU: <c>dotnet run -c Release --project perf/Camels.Perf -- --filter '*'</c>. Sizes of models and
+/// shares of ceilings are <c>camels bench</c>'s.
+/// </summary>
 internal static class Program
 {
-    private static int Main() => 0;
+    private static void Main(string[] args)
+    {
+        IConfig config = DefaultConfig.Instance.AddJob(Job.ShortRun.WithToolchain(InProcessEmitToolchain.Instance));
+        _ = BenchmarkSwitcher.FromTypes([typeof(OperatorBenchmarks)]).Run(args, config);
+    }
 }

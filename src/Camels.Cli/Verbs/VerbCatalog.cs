@@ -8,13 +8,24 @@ internal static class VerbCatalog
     /// <summary>One line a verb.</summary>
     public static IReadOnlyList<Verb> All { get; } =
     [
+        new QuickstartVerb(),
+        new PrepareVerb(),
+        new FinetuneVerb(),
+        new GenerateVerb(),
         new VerbGroup(
             "verify",
             "Compare numbers with a reference, or check that a model folder is whole",
+            new VerifyModelVerb(),
             new VerifyTokenizerVerb(),
             new VerifyCheckpointVerb()),
         new InspectVerb(),
         new DoctorVerb(),
+        new VerbGroup(
+            "bench",
+            "Measure kernels, training steps and generation",
+            new BenchKernelsVerb(),
+            new BenchTrainVerb(),
+            new BenchGenerateVerb()),
         new ConvertVerb(),
     ];
 

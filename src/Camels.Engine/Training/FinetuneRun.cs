@@ -77,7 +77,7 @@ public sealed class FinetuneRun(Recipe recipe, Device device, bool resume, IRunW
                 $"the tokenizer has {tokenizer.VocabularySize} tokens, the model's vocab_size is {config.VocabularySize}: they do not belong together");
         }
 
-        PreparationSettings settings = SettingsOf(recipe, config);
+        PreparationSettings settings = SettingsOf(recipe, config.MaximumPositions);
         // The folder's name only keeps different preparations apart; what makes it valid is the key of contents that it holds.
         string sources = string.Join('\n', settings.Sources.Concat(settings.ValidationSources));
         string description = $"{settings with { Sources = [], ValidationSources = [] }}\n{sources}\n{tokenizer.Sha256}";
@@ -86,13 +86,13 @@ public sealed class FinetuneRun(Recipe recipe, Device device, bool resume, IRunW
             settings, tokenizer, Path.Combine(CacheFolder, "prepared", name), new Progress(watcher));
     }
 
-    /// <summary>The preparation that a recipe describes, for a model.</summary>
-    public static PreparationSettings SettingsOf(Recipe recipe, ModelConfig config)
+    /// <summary>The preparation that a recipe describes, for a model with a context of so many tokens.</summary>
+    public static PreparationSettings SettingsOf(Recipe recipe, int contextTokens)
     {
-        int length = recipe.Data.SequenceLength ?? Math.Min(DefaultSequenceLength, config.MaximumPositions);
-        if (length > config.MaximumPositions)
+        int length = recipe.Data.SequenceLength ?? Math.Min(DefaultSequenceLength, contextTokens);
+        if (length > contextTokens)
         {
-            throw CamelsException.Usage($"data.sequence_length {length} is longer than the model's context of {config.MaximumPositions}");
+            throw CamelsException.Usage($"data.sequence_length {length} is longer than the model's context of {contextTokens}");
         }
 
         return new PreparationSettings
@@ -130,6 +130,7 @@ public sealed class FinetuneRun(Recipe recipe, Device device, bool resume, IRunW
             RunState.ToWrite(trainer, model, device, recipeText, files.Path), Math.Max(1, (steps - trainer.StepsDone) / recipe.Checkpoint.EverySteps));
         watcher.Note($"a checkpoint takes {bytes / 1e6:N1} MB; writing and reading one back took {seconds:N1} s");
         File.WriteAllText(folder.RecipePath, recipeText);
+        File.Delete(folder.AuditPath);
         data.Audit.Write(folder.Path);
 
         using RunLog log = new(folder.LogPath, trainer.StepsDone, data.Train.SourceNames);

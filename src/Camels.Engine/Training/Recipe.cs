@@ -157,7 +157,7 @@ public sealed record ShardingRecipe
 /// <summary>When training state is saved and how much of it is kept.</summary>
 public sealed record CheckpointRecipe
 {
-    /// <summary>Optimizer steps between two checkpoints; 0 saves only at the end.</summary>
+    /// <summary>Optimizer steps between two checkpoints; the last step is always saved.</summary>
     public int EverySteps { get; init; } = 500;
 
     /// <summary>How many checkpoints stay.</summary>

@@ -208,7 +208,7 @@ public static class RecipeReader
         CheckpointRecipe defaults = new();
         CheckpointRecipe checkpoint = new()
         {
-            EverySteps = section.IntegerOr(defaults.EverySteps, "every_steps", least: 0),
+            EverySteps = section.IntegerOr(defaults.EverySteps, "every_steps", least: 1),
             Keep = section.IntegerOr(defaults.Keep, "keep", least: 1),
         };
         section.Finish();

@@ -1,0 +1,89 @@
+using System.Diagnostics;
+using Camels.Kernels;
+
+namespace Camels.Cli.Measurements;
+
+/// <summary>One kernel at one size, to be timed.</summary>
+/// <param name="Name">Operator and pass, such as <c>MatMul.Forward</c>.</param>
+/// <param name="Shape">The sizes, as people write them.</param>
+/// <param name="Flops">Floating-point operations of a run; 0 for kernels that only move memory.</param>
+/// <param name="Bytes">Bytes that a run must read and write at least.</param>
+/// <param name="Prepare">Takes tensors from the arena, fills them with random numbers, and returns a run.</param>
+internal sealed record KernelCase(string Name, string Shape, double Flops, double Bytes, Func<KernelTensors, Action> Prepare)
+{
+    private const int LeastRuns = 5;
+    private const int MostRuns = 200;
+    private static readonly TimeSpan Budget = TimeSpan.FromSeconds(0.4);
+
+    /// <summary>Runs it until the time is up and returns the timings; the first run does not count.</summary>
+    public Sample Measure(Device device, Arena arena, DType dtype)
+    {
+        arena.Rewind(mark: 0);
+        Action run = Prepare(new KernelTensors(device, arena, dtype));
+        run();
+        List<double> seconds = [];
+        long began = Stopwatch.GetTimestamp();
+        while (seconds.Count < LeastRuns || (seconds.Count < MostRuns && Stopwatch.GetElapsedTime(began) < Budget))
+        {
+            long start = Stopwatch.GetTimestamp();
+            run();
+            seconds.Add(Stopwatch.GetElapsedTime(start).TotalSeconds);
+        }
+
+        return new Sample([.. seconds]);
+    }
+}
+
+/// <summary>Tensors for a case, filled with random numbers: zeros would be faster than anything real.</summary>
+internal sealed class KernelTensors(Device device, Arena arena, DType dtype)
+{
+    private readonly Random _random = new(42);
+
+    /// <summary>The device's stream.</summary>
+    public DeviceStream Stream => device.Stream;
+
+    /// <summary>The type of weights and activations.</summary>
+    public DType DType => dtype;
+
+    /// <summary>Numbers from −1 to 1 in the measured type.</summary>
+    public Tensor New(params ReadOnlySpan<int> extents) => Fill(arena.New(dtype, extents), _random);
+
+    /// <summary>Numbers from −1 to 1 in the type of statistics, gradients and moments.</summary>
+    public Tensor NewWide(params ReadOnlySpan<int> extents) => Fill(arena.New(DTypes.StatisticsOf(dtype), extents), _random);
+
+    /// <summary>Integers.</summary>
+    public Tensor Integers(int count, Func<int, int> value)
+    {
+        Tensor tensor = arena.New(DType.I32, count);
+        Span<int> elements = tensor.AsSpan<int>();
+        for (int i = 0; i < count; i++)
+        {
+            elements[i] = value(i);
+        }
+
+        return tensor;
+    }
+
+    /// <summary>Random integers below <paramref name="end"/>.</summary>
+    public Tensor RandomIntegers(int count, int end) => Integers(count, _ => _random.Next(end));
+
+    private static Tensor Fill(Tensor tensor, Random random)
+    {
+        if (tensor.DType == DType.F32)
+        {
+            foreach (ref float element in tensor.AsSpan<float>())
+            {
+                element = (2 * random.NextSingle()) - 1;
+            }
+        }
+        else
+        {
+            foreach (ref BFloat16 element in tensor.AsSpan<BFloat16>())
+            {
+                element = (BFloat16)((2 * random.NextSingle()) - 1);
+            }
+        }
+
+        return tensor;
+    }
+}

@@ -1,0 +1,84 @@
+using System.Text.Json;
+using Camels.Cli.Output;
+using Camels.Engine;
+
+namespace Camels.Cli.Measurements;
+
+/// <summary>One measured kernel.</summary>
+internal sealed record KernelResult(
+    string Name, string Shape, double MedianSeconds, double Spread, double GigaflopsPerSecond, double GigabytesPerSecond, double ShareOfCeiling)
+{
+    /// <summary>Kernels with arithmetic are compared with the peak of multiply-adds, the others with the speed of a copy.</summary>
+    public static KernelResult Of(KernelCase kernel, Sample sample, double peakFlops, double copyBytes)
+    {
+        double flops = kernel.Flops / sample.Median;
+        double bytes = kernel.Bytes / sample.Median;
+        return new KernelResult(
+            kernel.Name, kernel.Shape, sample.Median, sample.Spread, flops / 1e9, bytes / 1e9, kernel.Flops > 0 ? flops / peakFlops : bytes / copyBytes);
+    }
+}
+
+/// <summary>Measured kernels beside the ceilings of the machine they were measured on.</summary>
+internal sealed record KernelReport(
+    string Device,
+    int Threads,
+    string Precision,
+    string Commit,
+    double FmaPeakFlopsPerSecond,
+    double CopyBytesPerSecond,
+    IReadOnlyList<KernelResult> Kernels)
+{
+    private static readonly JsonSerializerOptions Style = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower, WriteIndented = true };
+
+    /// <summary>The medians of an earlier report, by kernel and shape.</summary>
+    /// <exception cref="CamelsException">The file is none: exit code 3.</exception>
+    public static Dictionary<string, double> ReadMedians(string path)
+    {
+        try
+        {
+            KernelReport? report = JsonSerializer.Deserialize<KernelReport>(File.ReadAllText(path), Style);
+            return report?.Kernels.ToDictionary(Key, kernel => kernel.MedianSeconds) ?? throw new JsonException("it is null");
+        }
+        catch (Exception problem) when (problem is JsonException or IOException or UnauthorizedAccessException or ArgumentException or NullReferenceException)
+        {
+            throw CamelsException.BadInput($"{path} is no report of bench kernels: {problem.Message.ReplaceLineEndings(" ")}", problem);
+        }
+    }
+
+    /// <summary>Writes it as a file that <see cref="ReadMedians"/> reads.</summary>
+    public void Write(string path)
+    {
+        try
+        {
+            File.WriteAllText(path, JsonSerializer.Serialize(this, Style) + "\n");
+        }
+        catch (Exception problem) when (problem is IOException or UnauthorizedAccessException)
+        {
+            throw CamelsException.RunFailed($"{path} cannot be written: {problem.Message}", problem);
+        }
+    }
+
+    /// <summary>What got slower by more than a share of its earlier median, one line each.</summary>
+    public string[] SlowerThan(Dictionary<string, double> medians, double share) =>
+    [
+        .. Kernels.Where(kernel => medians.TryGetValue(Key(kernel), out double before) && kernel.MedianSeconds > before * (1 + share))
+            .Select(kernel => $"slower: {Key(kernel)}: {Screen.Fixed(1e6 * medians[Key(kernel)], 1)} → {Screen.Fixed(1e6 * kernel.MedianSeconds, 1)} µs"),
+    ];
+
+    /// <summary>The table.</summary>
+    public void Show(Screen screen)
+    {
+        screen.Table(
+            ["kernel", "shape", "median µs>", "±>", "GFLOP/s>", "GB/s>", "of ceiling>"],
+            Kernels.Select(kernel => new[]
+            {
+                kernel.Name, kernel.Shape, Screen.Fixed(1e6 * kernel.MedianSeconds, 1), $"{Screen.Fixed(100 * kernel.Spread, 1)} %",
+                kernel.GigaflopsPerSecond > 0 ? Screen.Fixed(kernel.GigaflopsPerSecond, 1) : "", Screen.Fixed(kernel.GigabytesPerSecond, 1),
+                $"{Screen.Fixed(100 * kernel.ShareOfCeiling, 0)} %",
+            }));
+        screen.Line($"{Threads} threads, {Precision}; ceilings measured in this run: {Screen.Fixed(FmaPeakFlopsPerSecond / 1e9, 1)} GFLOP/s of fp32 "
+            + $"multiply-adds, {Screen.Fixed(CopyBytesPerSecond / 1e9, 1)} GB/s of copying (reads and writes together)");
+    }
+
+    private static string Key(KernelResult kernel) => $"{kernel.Name} ({kernel.Shape})";
+}

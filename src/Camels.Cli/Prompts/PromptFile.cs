@@ -1,0 +1,111 @@
+using System.Text;
+using System.Text.Json;
+using Camels.Engine;
+using Camels.Engine.Data;
+using Camels.Engine.Generation;
+using Camels.Engine.Tokenizers;
+
+namespace Camels.Cli.Prompts;
+
+/// <summary>
+/// Prompts as JSONL: <c>{"prompt": "…"}</c> or <c>{"messages": [{"role", "content"}…]}</c>, with an <c>id</c> or the number of the line.
+/// </summary>
+internal static class PromptFile
+{
+    private const int MostDepth = 64;
+
+    /// <summary>Reads and encodes all prompts. With a template a prompt is a user's message; without, text as it stands.</summary>
+    /// <exception cref="CamelsException">The file cannot be read, or a line is no prompt: exit code 3, naming the line.</exception>
+    public static IReadOnlyList<Prompt> Read(string path, ChatTemplate? template, ITokenizer tokenizer)
+    {
+        TemplateEncoder? encoder = template is null ? null : new TemplateEncoder(template, tokenizer);
+        List<Prompt> prompts = [];
+        int number = 0;
+        foreach (string line in Lines(path))
+        {
+            number++;
+            if (line.AsSpan().Trim().Length > 0)
+            {
+                prompts.Add(ReadLine(line, $"{path}:{number}", number, encoder, tokenizer));
+            }
+        }
+
+        return prompts.Count > 0 ? prompts : throw CamelsException.BadInput($"{path} has no prompts; write one {{\"prompt\": \"…\"}} a line");
+    }
+
+    private static IEnumerable<string> Lines(string path)
+    {
+        IEnumerator<string> lines;
+        try
+        {
+            lines = File.ReadLines(path, new UTF8Encoding(false, throwOnInvalidBytes: true)).GetEnumerator();
+        }
+        catch (Exception problem) when (problem is IOException or UnauthorizedAccessException)
+        {
+            throw CamelsException.BadInput($"{path} cannot be read: {problem.Message}", problem);
+        }
+
+        using (lines)
+        {
+            while (Advance(lines, path))
+            {
+                yield return lines.Current;
+            }
+        }
+    }
+
+    private static bool Advance(IEnumerator<string> lines, string path)
+    {
+        try
+        {
+            return lines.MoveNext();
+        }
+        catch (Exception problem) when (problem is IOException or DecoderFallbackException)
+        {
+            throw CamelsException.BadInput($"{path} cannot be read as UTF-8 text: {problem.Message.ReplaceLineEndings(" ")}", problem);
+        }
+    }
+
+    private static Prompt ReadLine(string line, string place, int number, TemplateEncoder? encoder, ITokenizer tokenizer)
+    {
+        try
+        {
+            using JsonDocument document = JsonDocument.Parse(line, new JsonDocumentOptions { MaxDepth = MostDepth });
+            JsonElement root = document.RootElement;
+            string id = root.TryGetProperty("id", out JsonElement given) ? given.ToString() : $"{number}";
+            List<int> ids = [];
+            if (encoder is not null)
+            {
+                encoder.EncodePrompt(Messages(root), ids);
+            }
+            else
+            {
+                TemplateEncoder.EncodeText(tokenizer, Text(root), ids);
+            }
+
+            return new Prompt(id, ids);
+        }
+        catch (Exception problem) when (problem is JsonException or InvalidOperationException or KeyNotFoundException)
+        {
+            throw CamelsException.BadInput(
+                $"{place}: not a prompt ({problem.Message.ReplaceLineEndings(" ")}); write {{\"prompt\": \"…\"}} or {{\"messages\": […]}}", problem);
+        }
+        catch (CamelsException problem)
+        {
+            throw new CamelsException(problem.Code, $"{place}: {problem.Message}", problem);
+        }
+    }
+
+    private static string Text(JsonElement root) => root.TryGetProperty("prompt", out JsonElement prompt)
+        ? prompt.GetString() ?? throw new JsonException("\"prompt\" is null")
+        : throw new JsonException("no \"prompt\", which --template none needs");
+
+    private static Message[] Messages(JsonElement root) => root.TryGetProperty("messages", out JsonElement messages)
+        ? [.. messages.EnumerateArray().Select(message => new Message(
+            RoleOf(message.GetProperty("role").GetString()), message.GetProperty("content").GetString() ?? ""))]
+        : [new Message(Role.User, Text(root))];
+
+    private static Role RoleOf(string? name) => Enum.GetValues<Role>().Any(role => Conversation.NameOf(role) == name)
+        ? Enum.GetValues<Role>().First(role => Conversation.NameOf(role) == name)
+        : throw new JsonException($"role \"{name}\" is none of system, user, assistant");
+}

@@ -1,0 +1,96 @@
+using System.CommandLine;
+using System.Globalization;
+using Camels.Cli.Measurements;
+using Camels.Cli.Output;
+using Camels.Engine;
+using Camels.Engine.Parameters;
+using Camels.Kernels;
+
+namespace Camels.Cli.Verbs;
+
+/// <summary>Times kernels beside the ceilings of the machine, measured in the same run with the same threads.</summary>
+internal sealed class BenchKernelsVerb : Verb
+{
+    private const long ArenaBytes = 1L << 30;
+
+    private readonly Option<string?> _filter;
+    private readonly Option<string?> _output;
+    private readonly Option<string?> _gate;
+    private readonly Option<string> _slowdown;
+    private readonly Option<string> _precision;
+    private readonly DeviceOption _device;
+
+    public BenchKernelsVerb()
+        : base(
+            "kernels",
+            "Time kernels and show their share of the machine's measured ceiling",
+            "camels bench kernels --filter MatMul --threads 1 --output kernels.json")
+    {
+        _filter = Option<string?>("--filter", "only kernels whose name contains this");
+        _output = Option<string?>("--output", "JSON file to write the measurements to");
+        _gate = Option<string?>("--gate", "earlier JSON file; slower kernels are named and the exit code is 6");
+        _slowdown = Option("--slowdown", "how much slower than in --gate is too slow", "5%");
+        _precision = Option("--precision", "fp32 or bf16", "fp32");
+        _device = new DeviceOption(Command);
+    }
+
+    protected override ExitCode Run(ParseResult arguments, Screen screen)
+    {
+        Precision precision = PrecisionName.Parse(arguments.GetRequiredValue(_precision));
+        double slowdown = Share(arguments.GetRequiredValue(_slowdown));
+        string filter = arguments.GetValue(_filter) ?? "";
+        Dictionary<string, double>? baseline = arguments.GetValue(_gate) is string gate ? KernelReport.ReadMedians(gate) : null;
+        KernelCase[] cases = [.. KernelCases.All(precision.Compute).Where(kernel => kernel.Name.Contains(filter, StringComparison.OrdinalIgnoreCase))];
+        if (cases.Length == 0)
+        {
+            throw CamelsException.Usage($"--filter {filter} matches no kernel; there are "
+                + string.Join(", ", KernelCases.All(precision.Compute).Select(kernel => kernel.Name).Distinct()));
+        }
+
+        using Device device = _device.Open(arguments, screen);
+        if (device.Kind != DeviceKind.Cpu)
+        {
+            throw CamelsException.Usage("bench kernels measures the cpu device; the reference device is not made for speed");
+        }
+
+        KernelReport report = Measure(cases, device, precision, screen);
+        report.Show(screen);
+        screen.Json(report);
+        if (arguments.GetValue(_output) is string path)
+        {
+            report.Write(path);
+        }
+
+        string[] slower = baseline is null ? [] : report.SlowerThan(baseline, slowdown);
+        foreach (string line in slower)
+        {
+            screen.Line(line);
+        }
+
+        return slower.Length == 0 ? ExitCode.Done : ExitCode.CheckFailed;
+    }
+
+    private static KernelReport Measure(KernelCase[] cases, Device device, Precision precision, Screen screen)
+    {
+        int threads = device.Workers.Count;
+        double peak = CpuCeiling.FmaPeakFlopsPerSecond(threads);
+        double copy = CpuCeiling.CopyBytesPerSecond(threads);
+        using Arena arena = Arena.Allocate(device, ArenaBytes, "measurements");
+        List<KernelResult> results = [];
+        using ProgressBar bar = screen.Progress("measuring", cases.Length);
+        foreach (KernelCase kernel in cases)
+        {
+            Sample sample = kernel.Measure(device, arena, precision.Compute);
+            results.Add(KernelResult.Of(kernel, sample, peak, copy));
+            bar.Report(results.Count, kernel.Name);
+        }
+
+        return new KernelReport(
+            $"{device.Name}, {CpuPath.Name}, {Machine.Read().Processor}", threads, precision.Name, Build.Commit, peak, copy, results);
+    }
+
+    private static double Share(string text) =>
+        double.TryParse(text.TrimEnd('%'), NumberStyles.Float, CultureInfo.InvariantCulture, out double percent) && percent >= 0
+            ? percent / 100
+            : throw CamelsException.Usage($"--slowdown {text} is no share; write for example 5%");
+}

@@ -1,0 +1,64 @@
+using System.CommandLine;
+using Camels.Cli.Inspection;
+using Camels.Cli.Output;
+using Camels.Engine;
+using Camels.Engine.Data;
+using Camels.Engine.Models;
+using Camels.Engine.Tokenizers;
+using Camels.Engine.Training;
+
+namespace Camels.Cli.Verbs;
+
+/// <summary>Turns datasets into packed rows of tokens with label masks, and shows the audit.</summary>
+internal sealed class PrepareVerb : Verb
+{
+    private readonly RecipeOptions _recipe;
+    private readonly Option<string?> _tokenizer;
+
+    public PrepareVerb()
+        : base(
+            "prepare",
+            "Turn datasets into packed rows of tokens with label masks, and show the audit",
+            "camels prepare --data alpaca=data/alpaca_data.json:1000 --tokenizer models/llama-7b --output prepared/alpaca")
+    {
+        _recipe = new RecipeOptions(Command);
+        _tokenizer = Option<string?>("--tokenizer", "folder with the tokenizer's files; --output is then the folder of the prepared data");
+    }
+
+    protected override ExitCode Run(ParseResult arguments, Screen screen)
+    {
+        using StopSignal stop = new();
+        using RunScreen watcher = new(screen, stop.Token);
+        using PreparationResult prepared = arguments.GetValue(_tokenizer) is string tokenizer
+            ? PrepareFolder(arguments, tokenizer, watcher, stop.Token)
+            : PrepareRun(arguments, watcher);
+        watcher.Note(prepared.FromCache ? "already prepared: data, tokenizer and settings are the same" : "prepared");
+        AuditTable.Show(screen, prepared.Audit);
+        screen.Json(prepared.Audit);
+        return ExitCode.Done;
+    }
+
+    // Without a model: the tokenizer alone decides the tokens, and the folder is the user's.
+    private PreparationResult PrepareFolder(ParseResult arguments, string tokenizer, RunScreen watcher, CancellationToken stop)
+    {
+        Recipe recipe = _recipe.Read(arguments, RecipeOverride.FromFlag("--tokenizer", "model.path", tokenizer));
+        string config = Path.Combine(tokenizer, ModelConfigFile.Name);
+        int context = File.Exists(config) ? ModelConfigFile.Read(config).MaximumPositions : int.MaxValue;
+        return DataPreparation.Prepare(
+            FinetuneRun.SettingsOf(recipe, context), TokenizerFiles.Load(tokenizer), recipe.Output, new Reporter(watcher), stop);
+    }
+
+    // What finetune of the same recipe would do first; it finds the result where this leaves it.
+    private PreparationResult PrepareRun(ParseResult arguments, RunScreen watcher)
+    {
+        Recipe recipe = _recipe.Read(arguments);
+        string model = recipe.Model.Path ?? throw CamelsException.Usage("model.path is missing: the model's tokenizer decides the tokens");
+        ModelConfig config = ModelConfigFile.Read(Path.Combine(model, ModelConfigFile.Name));
+        return FinetuneRun.Prepare(recipe, config, TokenizerFiles.Load(recipe.Model.Tokenizer ?? model), watcher);
+    }
+
+    private sealed class Reporter(RunScreen watcher) : IProgress<PreparationProgress>
+    {
+        public void Report(PreparationProgress value) => watcher.Preparing(value);
+    }
+}

@@ -1,0 +1,73 @@
+using System.Text.Json;
+using Camels.Engine;
+using Xunit;
+
+namespace Camels.Cli.Tests;
+
+/// <summary>From conversations to a model folder and back to text, through the program's own verbs.</summary>
+public sealed class RunVerbTests
+{
+    [Fact]
+    public void Finetune_writes_a_run_folder_that_verifies_and_generates()
+    {
+        using SmallRun small = new();
+        (ExitCode code, string output, string error) = small.Run(small.Finetune());
+        Assert.True(code == ExitCode.Done, output + error);
+        string model = Path.Combine(small.Output, "model");
+        string checkpoint = Path.Combine(small.Output, "checkpoints", "step-00000004");
+        Assert.All(["recipe.yaml", "log.jsonl", "audit.json", "status.json"], name => Assert.True(File.Exists(Path.Combine(small.Output, name)), name));
+        Assert.Equal(4, File.ReadLines(Path.Combine(small.Output, "log.jsonl")).Count());
+        Assert.Equal(ExitCode.Done, small.Run("verify", "checkpoint", model).Code);
+        Assert.Equal(ExitCode.Done, small.Run("verify", "checkpoint", checkpoint).Code);
+        Assert.Equal(ExitCode.Done, small.Run("inspect", model).Code);
+        Assert.Equal(ExitCode.Done, small.Run("inspect", checkpoint).Code);
+
+        string prompts = small.Write("prompts.jsonl", """{"id":"a","prompt":"reverse 1"}""" + "\n" + """{"messages":[{"role":"user","content":"b"}]}""" + "\n");
+        string answers = Path.Combine(small.Root, "answers.jsonl");
+        Assert.Equal(ExitCode.Done, small.Run("generate", "--model", model, "--prompts", prompts, "--output", answers, "--max-new-tokens", "3", "--logprobs").Code);
+        JsonElement[] lines = [.. File.ReadLines(answers).Select(line => JsonDocument.Parse(line).RootElement)];
+        Assert.Equal(["a", "2"], lines.Select(line => line.GetProperty("id").GetString()));
+        Assert.All(lines, line => Assert.InRange(line.GetProperty("token_ids").GetArrayLength(), 0, 3));
+        Assert.All(lines, line => Assert.True(line.GetProperty("logprobs").GetArrayLength() >= line.GetProperty("token_ids").GetArrayLength()));
+        Assert.All(lines, line => Assert.Contains(line.GetProperty("finish_reason").GetString(), new[] { "eos", "length" }));
+    }
+
+    [Fact]
+    public void A_used_run_folder_is_refused_and_resume_takes_a_longer_run()
+    {
+        using SmallRun small = new();
+        Assert.Equal(ExitCode.Done, small.Run(small.Finetune()).Code);
+        Assert.Equal(ExitCode.Usage, small.Run(small.Finetune()).Code);
+        (ExitCode changed, _, string error) = small.Run(small.Finetune(steps: 4, "--resume", "--learning-rate", "1"));
+        Assert.Equal(ExitCode.Usage, changed);
+        Assert.Contains("training.learning_rate", error, StringComparison.Ordinal);
+        Assert.Equal(ExitCode.Done, small.Run(small.Finetune(steps: 6, "--resume")).Code);
+        Assert.Equal(6, File.ReadLines(Path.Combine(small.Output, "log.jsonl")).Count());
+    }
+
+    [Fact]
+    public void Prepare_shows_the_audit_and_inspect_marks_what_is_trained()
+    {
+        using SmallRun small = new();
+        string prepared = Path.Combine(small.Root, "prepared");
+        (ExitCode code, string output, string error) = small.Run(
+            "prepare", "--data", $"messages={small.Data}", "--tokenizer", small.Tokenizer, "--output", prepared, "--sequence-length", "64");
+        Assert.True(code == ExitCode.Done, output + error);
+        Assert.Contains("100.0 %", output, StringComparison.Ordinal);
+        (code, output, _) = small.Run("inspect", prepared, "--tokenizer", small.Tokenizer);
+        Assert.Equal(ExitCode.Done, code);
+        Assert.Contains("[r] [e] [v] [e] [r] [s] [e] [d] [</s>]", output, StringComparison.Ordinal);
+        Assert.Equal(ExitCode.Usage, small.Run("inspect", prepared, "--row", "1000").Code);
+    }
+
+    [Theory]
+    [InlineData("bench train --shape quickstart --batch 2 --sequence-length 16 --steps 2 --threads 1", "tokens_per_second")]
+    [InlineData("bench generate --shape quickstart --batch 2 --prompt-tokens 4 --new-tokens 4 --threads 1", "prefill_tokens_per_second")]
+    [InlineData("bench kernels --filter SumOfSquares --threads 1", "fma_peak_flops_per_second")]
+    public void Measurements_are_numbers(string arguments, string name)
+    {
+        (ExitCode code, string output, string error) = InProcess.Run([.. arguments.Split(' '), "--json"]);
+        Assert.True(code == ExitCode.Done, error);
+        Assert.True(JsonDocument.Parse(output).RootElement.GetProperty(name).GetDouble() > 0);
+    }
+}
