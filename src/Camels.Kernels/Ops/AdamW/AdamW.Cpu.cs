@@ -68,7 +68,7 @@ public static unsafe partial class AdamW
             for (; i <= end - width; i += width)
             {
                 Vector<float> g = CpuF32.Load(Gradient, i) * Scale;
-                Vector<float> m = (CpuF32.Load(FirstMoment, i) * Beta1) + (g * Rest1);
+                Vector<float> m = Vector.FusedMultiplyAdd(g, new Vector<float>(Rest1), CpuF32.Load(FirstMoment, i) * Beta1);
                 Vector<float> v = (CpuF32.Load(SecondMoment, i) * Beta2) + (g * Rest2 * g);
                 Vector<float> w = (CpuF32.Load(Master, i) * Keep)
                     - (m * Rate / ((Vector.SquareRoot(v) / Root) + new Vector<float>(Epsilon)));
@@ -82,7 +82,7 @@ public static unsafe partial class AdamW
             for (; i < end; i++)
             {
                 float g = Gradient[i] * Scale;
-                float m = (FirstMoment[i] * Beta1) + (g * Rest1);
+                float m = MathF.FusedMultiplyAdd(g, Rest1, FirstMoment[i] * Beta1);
                 float v = (SecondMoment[i] * Beta2) + (g * Rest2 * g);
                 float w = (Master[i] * Keep) - (m * Rate / ((MathF.Sqrt(v) / Root) + Epsilon));
                 FirstMoment[i] = m;
