@@ -52,6 +52,7 @@ public class RunFolderTests
         Assert.Equal("locked", first.StandardOutput.ReadLine());
 
         using Process second = ChildProgram.Start("lock", folder["r"]);
+        second.StandardInput.Close();
         string error = second.StandardError.ReadToEnd();
         second.WaitForExit();
         Assert.Equal((int)ExitCode.Usage, second.ExitCode);
