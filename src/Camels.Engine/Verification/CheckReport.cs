@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Text;
-using System.Text.Json;
 
 namespace Camels.Engine.Verification;
 
@@ -57,45 +56,5 @@ public sealed class CheckReport
         }
 
         return text.Append(CultureInfo.InvariantCulture, $"{Made} checks, {Failed} failed\n").ToString();
-    }
-
-    /// <summary>Writes the report as one JSON object; an error that is no number is written as a string.</summary>
-    public void WriteJson(Utf8JsonWriter json)
-    {
-        json.WriteStartObject();
-        json.WriteNumber("checks", Made);
-        json.WriteNumber("failed", Failed);
-        json.WriteStartArray("lines");
-        foreach (CheckLine line in _lines)
-        {
-            json.WriteStartObject();
-            json.WriteString("name", line.Name);
-            WriteError(json, line);
-            json.WriteString("note", line.Note);
-            json.WriteEndObject();
-        }
-
-        json.WriteEndArray();
-        json.WriteEndObject();
-    }
-
-    private static void WriteError(Utf8JsonWriter json, CheckLine line)
-    {
-        if (line.Error is not double error)
-        {
-            json.WriteString("verdict", "not checked");
-            return;
-        }
-
-        json.WriteString("verdict", line.Held ? "ok" : "failed");
-        json.WriteNumber("tolerance", line.Tolerance);
-        if (double.IsFinite(error))
-        {
-            json.WriteNumber("error", error);
-        }
-        else
-        {
-            json.WriteString("error", error.ToString(CultureInfo.InvariantCulture));
-        }
     }
 }

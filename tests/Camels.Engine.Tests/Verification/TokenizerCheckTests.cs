@@ -1,5 +1,3 @@
-using System.Text;
-using System.Text.Json;
 using Camels.Engine.Tests.Tokenizers;
 using Camels.Engine.Verification;
 using Xunit;
@@ -58,20 +56,12 @@ public sealed class TokenizerCheckTests
     }
 
     [Fact]
-    public void TheReportIsOneJsonObject()
+    public void AnErrorThatIsNoNumberNeverHolds()
     {
         CheckReport report = Run(Good);
-        report.Add("not a number", double.NaN, 1);
-        using MemoryStream stream = new();
-        using (Utf8JsonWriter json = new(stream))
-        {
-            report.WriteJson(json);
-        }
+        report.Add("not a number", double.NaN, double.PositiveInfinity);
 
-        JsonElement root = JsonDocument.Parse(stream.ToArray()).RootElement;
-        Assert.Equal((4, 1), (root.GetProperty("checks").GetInt32(), root.GetProperty("failed").GetInt32()));
-        Assert.Equal(report.Lines.Count, root.GetProperty("lines").GetArrayLength());
-        Assert.Contains("NaN", Encoding.UTF8.GetString(stream.ToArray()), StringComparison.Ordinal);
+        Assert.Equal((4, 1, ExitCode.CheckFailed), (report.Made, report.Failed, report.ExitCode));
     }
 
     private static CheckReport Run(string golden)
