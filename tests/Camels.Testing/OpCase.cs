@@ -43,6 +43,7 @@ public sealed record OpTensor(string Name, OpRole Role, int[] Extents, string? O
 public sealed class OpCase
 {
     private readonly List<OpTensor> _tensors = [];
+    private readonly List<(string Output, string Input)> _inPlace = [];
 
     private OpCase(string op, string size)
     {
@@ -58,6 +59,9 @@ public sealed class OpCase
 
     /// <summary>Declared tensors in order.</summary>
     public IReadOnlyList<OpTensor> Tensors => _tensors;
+
+    /// <summary>Outputs that may be the very memory of an input.</summary>
+    public IReadOnlyList<(string Output, string Input)> InPlace => _inPlace;
 
     /// <summary>Runs the forward.</summary>
     public Action<OpRun>? Forward { get; private set; }
@@ -108,6 +112,13 @@ public sealed class OpCase
 
     public OpCase Workspace(string name, DType dtype, params int[] extents) =>
         Add(new OpTensor(name, OpRole.Workspace, extents, Of: null, Values: null, Integers: null, dtype));
+
+    /// <summary>Permits <paramref name="output"/> to be the same memory as <paramref name="input"/>.</summary>
+    public OpCase MayBe(string output, string input)
+    {
+        _inPlace.Add((output, input));
+        return this;
+    }
 
     public OpCase OnForward(Action<OpRun> forward)
     {

@@ -99,6 +99,89 @@ public static class OpChecks
         }
     }
 
+    /// <summary>Writing an output over an input, where the operator permits it, changes no bit.</summary>
+    public static void WorksInPlace(OpCase opCase, Device device, DType dtype)
+    {
+        foreach ((string output, string input) in opCase.InPlace)
+        {
+            using OpRun apart = new(opCase, device, dtype, dtype);
+            using OpRun inPlace = new(opCase, device, dtype, dtype);
+            if (inPlace[output].DType != inPlace[input].DType)
+            {
+                continue;
+            }
+
+            bool isBackward = opCase.Find(output).Role is OpRole.Gradient or OpRole.GradientSum;
+            apart.RunForward();
+            if (isBackward)
+            {
+                inPlace.RunForward();
+                apart.RunBackward();
+            }
+
+            inPlace[output] = inPlace[input];
+            (isBackward ? opCase.Backward! : opCase.Forward!)(inPlace);
+            inPlace.CheckGuards();
+            foreach (OpTensor tensor in Compared(opCase))
+            {
+                bool isOfBackward = tensor.Role is OpRole.Gradient or OpRole.GradientSum;
+                Assert.True(
+                    (isOfBackward && !isBackward) || apart.Bytes(tensor.Name).AsSpan().SequenceEqual(inPlace.Bytes(tensor.Name)),
+                    $"{opCase} {dtype} {device.Name}: {tensor.Name} changes when {output} is {input}");
+            }
+        }
+    }
+
+    /// <summary>
+    /// A tensor of another type or other extents is refused, and the message names a tensor of the operator or the type. Of the
+    /// <paramref name="resizable"/> one the operator takes any size.
+    /// </summary>
+    public static void RefusesMismatches(OpCase opCase, string? resizable)
+    {
+        using Device reference = Device.OpenReference();
+        using Device planning = Device.OpenPlanning();
+        foreach (OpTensor tensor in opCase.Tensors)
+        {
+            using OpRun run = new(opCase, reference, DType.F32, DType.F32);
+            run.Stream = planning.Stream;
+            Tensor right = run[tensor.Name];
+            run[tensor.Name] = new Tensor(right.Address, right.DType == DType.I32 ? DType.F32 : DType.I32, right.Shape);
+            AssertRefused(run, tensor);
+            if (tensor.Role is not (OpRole.Indices or OpRole.Workspace) && tensor.Name != resizable)
+            {
+                int[] extents = [.. tensor.Extents];
+                extents[^1]++;
+                run[tensor.Name] = new Tensor(right.Address, right.DType, new Shape(extents));
+                AssertRefused(run, tensor);
+            }
+        }
+    }
+
+    /// <summary>Nothing is allocated on the managed heap once everything is compiled.</summary>
+    public static void AllocatesNothing(OpCase opCase, DType dtype)
+    {
+        using Device one = Device.OpenCpu(threads: 1);      // all work on this thread, whose allocations are counted
+        using OpRun run = RunAll(opCase, one, dtype, dtype);
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        run.RunForward();
+        opCase.Backward?.Invoke(run);
+        long allocatedBytes = GC.GetAllocatedBytesForCurrentThread() - before;
+        Assert.True(allocatedBytes == 0, $"{opCase} {dtype}: {allocatedBytes} bytes were allocated");
+    }
+
+    private static void AssertRefused(OpRun run, OpTensor tensor)
+    {
+        Exception? refusal = Record.Exception(() =>
+        {
+            run.RunForward();
+            run.Case.Backward?.Invoke(run);
+        });
+        string message = refusal is ArgumentException ? refusal.Message : "";
+        Assert.True(
+            run.Case.Tensors.Any(t => message.Contains(t.Name, StringComparison.Ordinal)) || message.Contains("I32", StringComparison.Ordinal),
+            $"{run.Case}: {tensor.Name} as {run[tensor.Name]} is not refused by name, but gives: {refusal?.ToString() ?? "no error"}");
+    }
+
     private static IEnumerable<OpTensor> Compared(OpCase opCase) => opCase.Tensors.Where(
         t => t.Role is OpRole.Output or OpRole.Statistic or OpRole.Gradient or OpRole.GradientSum or OpRole.State);
 

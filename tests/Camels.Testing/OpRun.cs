@@ -22,6 +22,7 @@ public sealed unsafe class OpRun : IDisposable
     {
         Case = opCase;
         Device = device;
+        Stream = device.Stream;
         DType = dtype;
         long bytes = 0;
         foreach (OpTensor tensor in opCase.Tensors)
@@ -50,11 +51,17 @@ public sealed unsafe class OpRun : IDisposable
 
     public Device Device { get; }
 
-    public DeviceStream Stream => Device.Stream;
+    /// <summary>The device's own stream, unless a test puts another there.</summary>
+    public DeviceStream Stream { get; set; }
 
     public DType DType { get; }
 
-    public Tensor this[string name] => _tensors[name];
+    /// <summary>A tensor of the case; a test may put another in its place.</summary>
+    public Tensor this[string name]
+    {
+        get => _tensors[name];
+        set => _tensors[name] = value;
+    }
 
     /// <summary>The tensor's elements as doubles.</summary>
     public double[] Values(string name) => Numbers.Read(_tensors[name]);

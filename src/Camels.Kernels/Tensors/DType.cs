@@ -35,5 +35,10 @@ public static class DTypes
     public static bool IsFloat(this DType dtype) => dtype != DType.I32;
 
     /// <summary>The type of statistics, losses and accumulated gradients beside <paramref name="dtype"/>: F32, or F64 beside F64.</summary>
-    public static DType StatisticsOf(DType dtype) => dtype == DType.F64 ? DType.F64 : DType.F32;
+    public static DType StatisticsOf(DType dtype) => dtype switch
+    {
+        DType.F64 => DType.F64,
+        DType.I32 => throw new ArgumentException("a tensor of I32 holds no real numbers"),
+        _ => DType.F32,
+    };
 }

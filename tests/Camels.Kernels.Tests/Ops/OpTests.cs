@@ -42,4 +42,35 @@ public class OpTests
             OpChecks.IsRepeatable(opCase, DType.BF16);
         }
     }
+
+    [Theory]
+    [MemberData(nameof(Operators))]
+    public void In_place_changes_no_bit_where_it_is_permitted(string op)
+    {
+        using Device reference = Device.OpenReference();
+        using Device cpu = Device.OpenCpu(threads: 2);
+        foreach (OpCase opCase in OpCases.All[op]())
+        {
+            OpChecks.WorksInPlace(opCase, reference, DType.F64);
+            OpChecks.WorksInPlace(opCase, cpu, DType.F32);
+            OpChecks.WorksInPlace(opCase, cpu, DType.BF16);
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Operators))]
+    public void Mismatched_tensors_are_refused_by_name(string op)
+    {
+        string? resizable = op switch { "Sample" => "logits", "SumOfSquares" => "x", _ => null };
+        OpChecks.RefusesMismatches(OpCases.All[op]().ElementAt(1), resizable);
+    }
+
+    [Theory]
+    [MemberData(nameof(Operators))]
+    public void Nothing_is_allocated(string op)
+    {
+        OpCase opCase = OpCases.All[op]().ElementAt(2);
+        OpChecks.AllocatesNothing(opCase, DType.F32);
+        OpChecks.AllocatesNothing(opCase, DType.BF16);
+    }
 }

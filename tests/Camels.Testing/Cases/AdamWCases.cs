@@ -6,6 +6,7 @@ internal static class AdamWCases
 {
     public static IEnumerable<OpCase> All() =>
     [
+        Case([0], step: 1, weightDecay: 0),
         Case([1], step: 1, weightDecay: 0),
         Case([7], step: 2, weightDecay: 0.1),
         Case([3, 11], step: 3, weightDecay: 0.01),
@@ -18,6 +19,7 @@ internal static class AdamWCases
         .State("secondMoment", extents, random => Math.Pow(Numbers.Normal(random), 2))
         .State("gradient", extents)
         .Output("weight", extents)
+        .MayBe("weight", "master")
         .OnForward(t => AdamW.Update(
             t.Stream, weight: t["weight"], master: t["master"], firstMoment: t["firstMoment"], secondMoment: t["secondMoment"],
             gradient: t["gradient"], new AdamWSettings

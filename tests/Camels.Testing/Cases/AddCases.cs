@@ -6,6 +6,7 @@ internal static class AddCases
 {
     public static IEnumerable<OpCase> All() =>
     [
+        Case(rows: 0, channels: 5),
         Case(rows: 1, channels: 1),
         Case(rows: 3, channels: 8),
         Case(rows: 5, channels: 443),
@@ -16,5 +17,7 @@ internal static class AddCases
         .Input("x", [rows, channels])
         .Input("residual", [rows, channels])
         .Output("y", rows, channels)
+        .MayBe("y", "x")
+        .MayBe("y", "residual")
         .OnForward(t => Add.Forward(t.Stream, y: t["y"], x: t["x"], residual: t["residual"]));
 }

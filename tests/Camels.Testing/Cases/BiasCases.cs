@@ -6,6 +6,7 @@ internal static class BiasCases
 {
     public static IEnumerable<OpCase> All() =>
     [
+        Case(rows: 0, channels: 5, lanes: [0, 0, 0]),
         Case(rows: 1, channels: 1, lanes: [0, 1]),
         Case(rows: 3, channels: 7, lanes: [0, 1, 3]),
         Case(rows: 5, channels: 8, lanes: [0, 2, 2, 4, 5]),
@@ -19,6 +20,7 @@ internal static class BiasCases
         .Output("y", rows, channels)
         .Upstream("dy", of: "y")
         .GradientSum("dBiasSum", of: "bias")
+        .MayBe("y", "x")
         .OnForward(t => Bias.Forward(t.Stream, y: t["y"], x: t["x"], bias: t["bias"]))
         .OnBackward(t => Bias.Backward(t.Stream, dBiasSum: t["dBiasSum"], dy: t["dy"], laneBounds: t["laneBounds"]));
 }

@@ -4,7 +4,7 @@ namespace Camels.Testing.Cases;
 
 internal static class CastCases
 {
-    public static IEnumerable<OpCase> All() => ((int[][])[[1], [7], [3, 443], [4, 11, 480]]).SelectMany(extents => new[]
+    public static IEnumerable<OpCase> All() => ((int[][])[[0, 3], [1], [7], [3, 443], [4, 11, 480]]).SelectMany(extents => new[]
     {
         OpCase.Of("Cast", $"{string.Join("x", extents)} to narrow")
             .WideInput("x", extents)

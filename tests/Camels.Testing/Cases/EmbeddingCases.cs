@@ -6,6 +6,7 @@ internal static class EmbeddingCases
 {
     public static IEnumerable<OpCase> All() =>
     [
+        Case(vocabulary: 3, channels: 5, ids: [], lanes: [0, 0, 0]),
         Case(vocabulary: 1, channels: 1, ids: [0], lanes: [0, 1]),
         Case(vocabulary: 5, channels: 7, ids: [4, 0, 4, 4], lanes: [0, 1, 4]),
         Case(vocabulary: 3, channels: 8, ids: [2, 2, 2, 2, 0, 2], lanes: [0, 2, 2, 5, 6]),

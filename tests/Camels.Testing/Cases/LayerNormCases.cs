@@ -6,6 +6,7 @@ internal static class LayerNormCases
 {
     public static IEnumerable<OpCase> All() =>
     [
+        Case(rows: 0, channels: 5, lanes: [0, 0, 0], mean: 0),
         Case(rows: 1, channels: 1, lanes: [0, 1], mean: 0),
         Case(rows: 2, channels: 7, lanes: [0, 1, 2], mean: 0),
         Case(rows: 5, channels: 8, lanes: [0, 2, 2, 4, 5], mean: 10),
@@ -26,6 +27,8 @@ internal static class LayerNormCases
             .Gradient("dx", of: "x")
             .GradientSum("dWeightSum", of: "weight")
             .GradientSum("dBiasSum", of: "bias")
+            .MayBe("y", "x")
+            .MayBe("dx", "dy")
             .OnForward(t => LayerNorm.Forward(
                 t.Stream, y: t["y"], mean: t["mean"], rstd: t["rstd"], x: t["x"], weight: t["weight"], bias: t["bias"], eps: 0.1f))
             .OnBackward(t => LayerNorm.Backward(

@@ -30,7 +30,7 @@ internal static class LossHeadCases
         .Workspace("workspace", DType.F32, (int)LossHead.WorkspaceElements(trained, channels, vocabulary))
         .OnForward(t =>
         {
-            Cast(t["statisticScales"], t["scales"]);
+            Cast.Forward(t.Stream, y: t["statisticScales"], x: t["scales"]);     // upstream gradients have the case's type
             LossHead.Forward(
                 t.Stream, losses: t["losses"], x: t["x"], weight: t["weight"], trainedRows: t["trainedRows"], labels: t["labels"],
                 workspace: t["workspace"]);
@@ -39,14 +39,4 @@ internal static class LossHeadCases
             t.Stream, losses: t["losses"], dx: t["dx"], dWeightSum: t["dWeightSum"], x: t["x"], weight: t["weight"],
             trainedRows: t["trainedRows"], labels: t["labels"], scales: t["statisticScales"], trainedLaneBounds: t["lanes"],
             workspace: t["workspace"]));
-
-    // Upstream gradients have the case's type, scales the statistics'.
-    private static void Cast(Tensor destination, Tensor source)
-    {
-        double[] values = Numbers.Read(source);
-        for (int i = 0; i < values.Length; i++)
-        {
-            Numbers.Write(destination, i, values[i]);
-        }
-    }
 }

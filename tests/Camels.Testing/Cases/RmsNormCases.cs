@@ -6,6 +6,7 @@ internal static class RmsNormCases
 {
     public static IEnumerable<OpCase> All() =>
     [
+        Case(rows: 0, channels: 5, lanes: [0, 0, 0]),
         Case(rows: 1, channels: 1, lanes: [0, 1]),
         Case(rows: 2, channels: 7, lanes: [0, 1, 2]),
         Case(rows: 5, channels: 8, lanes: [0, 2, 2, 4, 5]),
@@ -22,6 +23,8 @@ internal static class RmsNormCases
         .Upstream("dy", of: "y")
         .Gradient("dx", of: "x")
         .GradientSum("dWeightSum", of: "weight")
+        .MayBe("y", "x")
+        .MayBe("dx", "dy")
         .OnForward(t => RmsNorm.Forward(t.Stream, y: t["y"], rstd: t["rstd"], x: t["x"], weight: t["weight"], eps: 0.1f))
         .OnBackward(t => RmsNorm.Backward(
             t.Stream, dx: t["dx"], dWeightSum: t["dWeightSum"], dy: t["dy"], x: t["x"], weight: t["weight"], rstd: t["rstd"],

@@ -8,6 +8,7 @@ internal static class SampleCases
 {
     public static IEnumerable<OpCase> All() =>
     [
+        Case(rows: 0, vocabulary: 5, temperature: 1, topK: 0, topP: 1),
         Case(rows: 1, vocabulary: 1, temperature: 1, topK: 0, topP: 1),
         Case(rows: 5, vocabulary: 7, temperature: 0, topK: 0, topP: 1),
         Case(rows: 8, vocabulary: 64, temperature: 1, topK: 0, topP: 1),

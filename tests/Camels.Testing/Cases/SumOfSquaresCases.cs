@@ -6,6 +6,7 @@ internal static class SumOfSquaresCases
 {
     public static IEnumerable<OpCase> All() =>
     [
+        Case([0]),
         Case([1]),
         Case([3, 443]),
         Case([SumOfSquares.BlockElements]),

@@ -6,6 +6,7 @@ internal static class SwiGluCases
 {
     public static IEnumerable<OpCase> All() =>
     [
+        Case(rows: 0, width: 5, deviation: 1),
         Case(rows: 1, width: 1, deviation: 1),
         Case(rows: 2, width: 7, deviation: 1),
         Case(rows: 3, width: 8, deviation: 100),
@@ -20,6 +21,7 @@ internal static class SwiGluCases
         .Upstream("dHidden", of: "hidden")
         .Gradient("dGated", of: "gated")
         .Gradient("dRaised", of: "raised")
+        .MayBe("dGated", "dHidden")
         .OnForward(t => SwiGlu.Forward(t.Stream, hidden: t["hidden"], gated: t["gated"], raised: t["raised"]))
         .OnBackward(t => SwiGlu.Backward(
             t.Stream, dGated: t["dGated"], dRaised: t["dRaised"], dHidden: t["dHidden"], gated: t["gated"], raised: t["raised"]));

@@ -4,9 +4,6 @@ namespace Camels.Kernels.Ops;
 
 public static unsafe partial class Bias
 {
-    /// <summary>Columns of dBiasSum that one part sums over all rows: a few cache lines of every row.</summary>
-    private const int ColumnsPerPart = 64;
-
     private static void ForwardCpu(DeviceStream stream, Tensor y, Tensor x, Tensor bias)
     {
         switch (x.DType)
@@ -52,9 +49,10 @@ public static unsafe partial class Bias
             Dy = (void*)dy.Address,
             LaneBounds = laneBounds.Pointer<int>(),
             Lanes = lanes,
+            Columns = new CpuColumns(dy.Shape[1]),
             Channels = dy.Shape[1],
         };
-        stream.Device.Workers.Run(ref work, (work.Channels + ColumnsPerPart - 1) / ColumnsPerPart);
+        stream.Device.Workers.Run(ref work, work.Columns.Count);
     }
 
     private struct ForwardWork<T> : ICpuWork
@@ -93,20 +91,24 @@ public static unsafe partial class Bias
         public void* Dy;
         public int* LaneBounds;
         public int Lanes;
+        public CpuColumns Columns;
         public int Channels;
 
         public readonly void Run(int part, int worker)
         {
-            int first = part * ColumnsPerPart;
-            int count = Math.Min(ColumnsPerPart, Channels - first);
+            int first = Columns.Start(part);
+            int count = Columns.Width(part);
             CpuLaneTree tree = new(stackalloc float[CpuLaneTree.WorkspaceElements(Lanes, count)], count);
             for (int lane = 0; lane < Lanes; lane++)
             {
                 Span<float> sums = tree.Next;
                 sums.Clear();
-                for (int n = LaneBounds[lane]; n < LaneBounds[lane + 1]; n++)
+                fixed (float* sum = sums)
                 {
-                    AddRow(sums, ((nint)n * Channels) + first);
+                    for (int n = LaneBounds[lane]; n < LaneBounds[lane + 1]; n++)
+                    {
+                        AddRow(sum, count, ((nint)n * Channels) + first);
+                    }
                 }
 
                 tree.Merge();
@@ -115,16 +117,16 @@ public static unsafe partial class Bias
             CpuLaneTree.Add(new Span<float>(DBiasSum + first, count), tree.Total);
         }
 
-        private readonly void AddRow(Span<float> sums, nint start)
+        private readonly void AddRow(float* sums, int count, nint start)
         {
             int width = Vector<float>.Count;
             int c = 0;
-            for (; c <= sums.Length - width; c += width)
+            for (; c <= count - width; c += width)
             {
-                (new Vector<float>(sums[c..]) + T.Load(Dy, start + c)).CopyTo(sums[c..]);
+                CpuF32.Store(sums, c, CpuF32.Load(sums, c) + T.Load(Dy, start + c));
             }
 
-            for (; c < sums.Length; c++)
+            for (; c < count; c++)
             {
                 sums[c] += T.LoadOne(Dy, start + c);
             }

@@ -7,7 +7,10 @@ public static partial class Cast
     public static void Forward(DeviceStream stream, Tensor y, Tensor x)
     {
         y.RequireLike(y.DType, x);
-        TensorChecks.RequireThat(y.DType.IsFloat() && x.DType.IsFloat(), "a cast is from one floating type to another");
+        if (!x.DType.IsFloat() || !y.DType.IsFloat())
+        {
+            throw new ArgumentException($"x is {x}, y is {y}: a cast is from one floating type to another");
+        }
 
         switch (stream.Device.Kind)
         {

@@ -4,9 +4,6 @@ namespace Camels.Kernels.Ops;
 
 public static unsafe partial class Embedding
 {
-    /// <summary>Columns of dWeightSum that one part sums for all ids: a few cache lines of every row.</summary>
-    private const int ColumnsPerPart = 64;
-
     private static void ForwardCpu(DeviceStream stream, Tensor y, Tensor ids, Tensor weight)
     {
         ForwardWork work = new()
@@ -36,7 +33,6 @@ public static unsafe partial class Embedding
         DeviceStream stream, Tensor dWeightSum, Tensor dy, Tensor ids, Tensor order, Tensor laneBounds, int lanes)
         where T : struct, ICpuElements
     {
-        int channels = dy.Shape[1];
         BackwardWork<T> work = new()
         {
             DWeightSum = dWeightSum.Pointer<float>(),
@@ -46,9 +42,10 @@ public static unsafe partial class Embedding
             LaneBounds = laneBounds.Pointer<int>(),
             Rows = dy.Shape[0],
             Lanes = lanes,
-            Channels = channels,
+            Columns = new CpuColumns(dy.Shape[1]),
+            Channels = dy.Shape[1],
         };
-        stream.Device.Workers.Run(ref work, (channels + ColumnsPerPart - 1) / ColumnsPerPart);
+        stream.Device.Workers.Run(ref work, work.Columns.Count);
     }
 
     private struct ForwardWork : ICpuWork
@@ -78,12 +75,13 @@ public static unsafe partial class Embedding
         public int* LaneBounds;
         public int Rows;
         public int Lanes;
+        public CpuColumns Columns;
         public int Channels;
 
         public readonly void Run(int part, int worker)
         {
-            int first = part * ColumnsPerPart;
-            int count = Math.Min(ColumnsPerPart, Channels - first);
+            int first = Columns.Start(part);
+            int count = Columns.Width(part);
             Span<float> workspace = stackalloc float[CpuLaneTree.WorkspaceElements(Lanes, count)];
             ReadOnlySpan<int> order = new(Order, Rows);
             for (int start = 0; start < Rows;)
@@ -138,20 +136,27 @@ public static unsafe partial class Embedding
         private readonly void SumRows(Span<float> sums, int firstColumn, ReadOnlySpan<int> positions)
         {
             sums.Clear();
-            foreach (int n in positions)
+            fixed (float* sum = sums)
             {
-                nint start = ((nint)n * Channels) + firstColumn;
-                int width = Vector<float>.Count;
-                int c = 0;
-                for (; c <= sums.Length - width; c += width)
+                foreach (int n in positions)
                 {
-                    (new Vector<float>(sums[c..]) + T.Load(Dy, start + c)).CopyTo(sums[c..]);
+                    AddRow(sum, sums.Length, ((nint)n * Channels) + firstColumn);
                 }
+            }
+        }
 
-                for (; c < sums.Length; c++)
-                {
-                    sums[c] += T.LoadOne(Dy, start + c);
-                }
+        private readonly void AddRow(float* sums, int count, nint start)
+        {
+            int width = Vector<float>.Count;
+            int c = 0;
+            for (; c <= count - width; c += width)
+            {
+                CpuF32.Store(sums, c, CpuF32.Load(sums, c) + T.Load(Dy, start + c));
+            }
+
+            for (; c < count; c++)
+            {
+                sums[c] += T.LoadOne(Dy, start + c);
             }
         }
     }

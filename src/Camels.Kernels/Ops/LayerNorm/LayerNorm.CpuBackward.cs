@@ -4,9 +4,6 @@ namespace Camels.Kernels.Ops;
 
 public static unsafe partial class LayerNorm
 {
-    /// <summary>Columns of the weights' gradients that one part sums over all rows: a few cache lines of every row.</summary>
-    private const int ColumnsPerPart = 64;
-
     private static void BackwardCpu(
         DeviceStream stream, Tensor dx, Tensor dWeightSum, Tensor dBiasSum, Tensor dy, Tensor x, Tensor weight, Tensor mean, Tensor rstd,
         Tensor laneBounds, int lanes)
@@ -45,9 +42,10 @@ public static unsafe partial class LayerNorm
             Rstd = rstd.Pointer<float>(),
             LaneBounds = laneBounds.Pointer<int>(),
             Lanes = lanes,
+            Columns = new CpuColumns(x.Shape[1]),
             Channels = x.Shape[1],
         };
-        stream.Device.Workers.Run(ref work, (work.Channels + ColumnsPerPart - 1) / ColumnsPerPart);
+        stream.Device.Workers.Run(ref work, work.Columns.Count);
     }
 
     private static void InputGradientCpu<T>(
@@ -79,21 +77,25 @@ public static unsafe partial class LayerNorm
         public float* Rstd;
         public int* LaneBounds;
         public int Lanes;
+        public CpuColumns Columns;
         public int Channels;
 
         // One vector of 2 * count elements for each lane: the weight's sums, then the bias's.
         public readonly void Run(int part, int worker)
         {
-            int first = part * ColumnsPerPart;
-            int count = Math.Min(ColumnsPerPart, Channels - first);
+            int first = Columns.Start(part);
+            int count = Columns.Width(part);
             CpuLaneTree tree = new(stackalloc float[CpuLaneTree.WorkspaceElements(Lanes, 2 * count)], 2 * count);
             for (int lane = 0; lane < Lanes; lane++)
             {
                 Span<float> sums = tree.Next;
                 sums.Clear();
-                for (int n = LaneBounds[lane]; n < LaneBounds[lane + 1]; n++)
+                fixed (float* sum = sums)
                 {
-                    AddRow(sums[..count], sums[count..], ((nint)n * Channels) + first, Mean[n], Rstd[n]);
+                    for (int n = LaneBounds[lane]; n < LaneBounds[lane + 1]; n++)
+                    {
+                        AddRow(sum, sum + count, count, ((nint)n * Channels) + first, Mean[n], Rstd[n]);
+                    }
                 }
 
                 tree.Merge();
@@ -103,21 +105,21 @@ public static unsafe partial class LayerNorm
             CpuLaneTree.Add(new Span<float>(DBiasSum + first, count), tree.Total[count..]);
         }
 
-        private readonly void AddRow(Span<float> weightSums, Span<float> biasSums, nint start, float mean, float r)
+        private readonly void AddRow(float* weightSums, float* biasSums, int count, nint start, float mean, float r)
         {
             int width = Vector<float>.Count;
             Vector<float> shift = new(mean);
             Vector<float> scale = new(r);
             int c = 0;
-            for (; c <= weightSums.Length - width; c += width)
+            for (; c <= count - width; c += width)
             {
                 Vector<float> dy = T.Load(Dy, start + c);
                 Vector<float> products = dy * (T.Load(X, start + c) - shift);
-                Vector.FusedMultiplyAdd(products, scale, new Vector<float>(weightSums[c..])).CopyTo(weightSums[c..]);
-                (new Vector<float>(biasSums[c..]) + dy).CopyTo(biasSums[c..]);
+                CpuF32.Store(weightSums, c, Vector.FusedMultiplyAdd(products, scale, CpuF32.Load(weightSums, c)));
+                CpuF32.Store(biasSums, c, CpuF32.Load(biasSums, c) + dy);
             }
 
-            for (; c < weightSums.Length; c++)
+            for (; c < count; c++)
             {
                 float dy = T.LoadOne(Dy, start + c);
                 weightSums[c] += dy * (T.LoadOne(X, start + c) - mean) * r;

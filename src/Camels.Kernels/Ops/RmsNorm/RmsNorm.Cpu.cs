@@ -4,9 +4,6 @@ namespace Camels.Kernels.Ops;
 
 public static unsafe partial class RmsNorm
 {
-    /// <summary>Columns of dWeightSum that one part sums over all rows: a few cache lines of every row.</summary>
-    private const int ColumnsPerPart = 64;
-
     private static void ForwardCpu(DeviceStream stream, Tensor y, Tensor rstd, Tensor x, Tensor weight, float eps)
     {
         switch (x.DType)
@@ -59,9 +56,10 @@ public static unsafe partial class RmsNorm
             Rstd = rstd.Pointer<float>(),
             LaneBounds = laneBounds.Pointer<int>(),
             Lanes = laneBounds.Shape[0] - 1,
+            Columns = new CpuColumns(x.Shape[1]),
             Channels = x.Shape[1],
         };
-        stream.Device.Workers.Run(ref weightWork, (x.Shape[1] + ColumnsPerPart - 1) / ColumnsPerPart);
+        stream.Device.Workers.Run(ref weightWork, weightWork.Columns.Count);
 
         BackwardWork<T> work = new()
         {
@@ -196,43 +194,44 @@ public static unsafe partial class RmsNorm
         public float* Rstd;
         public int* LaneBounds;
         public int Lanes;
+        public CpuColumns Columns;
         public int Channels;
 
         public readonly void Run(int part, int worker)
         {
-            int first = part * ColumnsPerPart;
-            int count = Math.Min(ColumnsPerPart, Channels - first);
+            int first = Columns.Start(part);
+            int count = Columns.Width(part);
             CpuLaneTree tree = new(stackalloc float[CpuLaneTree.WorkspaceElements(Lanes, count)], count);
             for (int lane = 0; lane < Lanes; lane++)
             {
                 Span<float> sums = tree.Next;
                 sums.Clear();
-                for (int n = LaneBounds[lane]; n < LaneBounds[lane + 1]; n++)
+                fixed (float* sum = sums)
                 {
-                    AddRow(sums, ((nint)n * Channels) + first, Rstd[n]);
+                    for (int n = LaneBounds[lane]; n < LaneBounds[lane + 1]; n++)
+                    {
+                        AddRow(sum, count, ((nint)n * Channels) + first, Rstd[n]);
+                    }
                 }
 
                 tree.Merge();
             }
 
-            ReadOnlySpan<float> total = tree.Total;
-            for (int c = 0; c < count; c++)
-            {
-                DWeightSum[first + c] += total[c];
-            }
+            CpuLaneTree.Add(new Span<float>(DWeightSum + first, count), tree.Total);
         }
 
-        private readonly void AddRow(Span<float> sums, nint start, float r)
+        private readonly void AddRow(float* sums, int count, nint start, float r)
         {
             int width = Vector<float>.Count;
+            Vector<float> scale = new(r);
             int c = 0;
-            for (; c <= sums.Length - width; c += width)
+            for (; c <= count - width; c += width)
             {
                 Vector<float> products = T.Load(Dy, start + c) * T.Load(X, start + c);
-                Vector.FusedMultiplyAdd(products, new Vector<float>(r), new Vector<float>(sums[c..])).CopyTo(sums[c..]);
+                CpuF32.Store(sums, c, Vector.FusedMultiplyAdd(products, scale, CpuF32.Load(sums, c)));
             }
 
-            for (; c < sums.Length; c++)
+            for (; c < count; c++)
             {
                 sums[c] += T.LoadOne(Dy, start + c) * T.LoadOne(X, start + c) * r;
             }

@@ -2,8 +2,11 @@ namespace Camels.Kernels.Ops;
 
 public static unsafe partial class Transpose
 {
-    /// <summary>Rows of y that one part writes, and the side of a tile: 16 singles are one cache line of x.</summary>
-    private const int TileSide = 16;
+    /// <summary>
+    /// Columns of x that one part turns into rows of y: as many as the first cache has ways, because rows of y often lie a power of two
+    /// apart, where their lines share a set.
+    /// </summary>
+    private const int ColumnsPerPart = 8;
 
     private static void ForwardCpu(DeviceStream stream, Tensor y, Tensor x)
     {
@@ -25,7 +28,7 @@ public static unsafe partial class Transpose
             Rows = x.Shape[0],
             Columns = x.Shape[1],
         };
-        stream.Device.Workers.Run(ref work, (work.Columns + TileSide - 1) / TileSide);
+        stream.Device.Workers.Run(ref work, (work.Columns + ColumnsPerPart - 1) / ColumnsPerPart);
     }
 
     private struct ForwardWork<T> : ICpuWork
@@ -38,17 +41,18 @@ public static unsafe partial class Transpose
 
         public readonly void Run(int part, int worker)
         {
-            int firstColumn = part * TileSide;
-            int endColumn = Math.Min(Columns, firstColumn + TileSide);
-            for (int firstRow = 0; firstRow < Rows; firstRow += TileSide)
+            nint rows = Rows;
+            nint columns = Columns;
+            nint firstColumn = (nint)part * ColumnsPerPart;
+            nint count = Math.Min(ColumnsPerPart, columns - firstColumn);
+            for (nint n = 0; n < rows; n++)
             {
-                int endRow = Math.Min(Rows, firstRow + TileSide);
-                for (int c = firstColumn; c < endColumn; c++)
+                T* from = X + (n * columns) + firstColumn;
+                T* to = Y + (firstColumn * rows) + n;
+                for (nint c = 0; c < count; c++)
                 {
-                    for (int n = firstRow; n < endRow; n++)
-                    {
-                        Y[((nint)c * Rows) + n] = X[((nint)n * Columns) + c];
-                    }
+                    *to = from[c];
+                    to += rows;
                 }
             }
         }

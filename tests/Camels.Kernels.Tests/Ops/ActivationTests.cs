@@ -1,0 +1,120 @@
+using Camels.Kernels.Ops;
+using Camels.Testing;
+using Xunit;
+
+namespace Camels.Kernels.Tests.Ops;
+
+/// <summary>SwiGlu, Gelu and Relu at numbers that random inputs do not reach.</summary>
+[Trait("Category", "Paths")]
+public class ActivationTests
+{
+    // Nine of them: a vector and a scalar tail at any width.
+    private static readonly float[] _extremes =
+        [-3e38f, -1000, -89, -1e-40f, 0, 1e-40f, 89, 1000, 3e38f];
+
+    [Fact]
+    public void Silu_neither_overflows_nor_loses_large_numbers()
+    {
+        float[] expected = [-0f, -0f, -89 * MathF.Exp(-89), -0f, 0, 0, 89, 1000, 3e38f];
+        float[] hidden = Run((cpu, tensors, x, y) => SwiGlu.Forward(cpu.Stream, hidden: y, gated: x, raised: Ones(tensors)));
+        AssertClose(expected, hidden);
+    }
+
+    [Fact]
+    public void The_gradient_of_silu_is_finite_everywhere()
+    {
+        float[] expected = [0, 0, -88 * MathF.Exp(-89), 0.5f, 0.5f, 0.5f, 1, 1, 1];
+        float[] dGated = Run((cpu, tensors, x, y) => SwiGlu.Backward(
+            cpu.Stream, dGated: y, dRaised: tensors.New(DType.F32, 9), dHidden: Ones(tensors), gated: x, raised: Ones(tensors)));
+        AssertClose(expected, dGated);
+    }
+
+    [Fact]
+    public void Gelu_and_its_gradient_are_finite_everywhere()
+    {
+        float[] gelu = Run((cpu, _, x, y) => Gelu.Forward(cpu.Stream, y: y, x: x));
+        float[] gradient = Run((cpu, tensors, x, y) => Gelu.Backward(cpu.Stream, dx: y, dy: Ones(tensors), x: x));
+        AssertClose([0, 0, 0, 0, 0, 0, 89, 1000, 3e38f], gelu);
+        AssertClose([0, 0, 0, 0.5f, 0.5f, 0.5f, 1, 1, 1], gradient);
+    }
+
+    [Fact]
+    public void NaN_stays_NaN()
+    {
+        using Device cpu = Device.OpenCpu(threads: 1);
+        using HostTensors tensors = new(cpu);
+        Tensor x = tensors.Of([.. Enumerable.Repeat(float.NaN, 9)]);
+        Tensor y = tensors.New(DType.F32, 9);
+        foreach (Action forward in (Action[])[
+            () => Gelu.Forward(cpu.Stream, y: y, x: x), () => Relu.Forward(cpu.Stream, y: y, x: x),
+            () => SwiGlu.Forward(cpu.Stream, hidden: y, gated: x, raised: Ones(tensors)),
+            () => Gelu.Backward(cpu.Stream, dx: y, dy: Ones(tensors), x: x)])
+        {
+            y.FillBytes(0);
+            forward();
+            Assert.All(y.AsSpan<float>().ToArray(), value => Assert.True(float.IsNaN(value)));
+        }
+    }
+
+    /// <summary>x * P(x) with P through the complementary error function, to a few units in the last place in the lower tail too.</summary>
+    [Fact]
+    public void Gelu_keeps_its_relative_accuracy_in_the_lower_tail()
+    {
+        float[] inputs = [.. Enumerable.Range(0, 24_000).Select(i => -12f + (i * 0.001f))];
+        using Device cpu = Device.OpenCpu(threads: 1);
+        using HostTensors tensors = new(cpu);
+        Tensor y = tensors.New(DType.F32, inputs.Length);
+        Gelu.Forward(cpu.Stream, y: y, x: tensors.Of(inputs));
+        for (int i = 0; i < inputs.Length; i++)
+        {
+            double expected = inputs[i] * (inputs[i] < 0 ? Tail(-inputs[i]) : 1 - Tail(inputs[i]));
+            Assert.InRange(
+                Math.Abs(y.AsSpan<float>()[i] - expected), 0, 4 * Numbers.HalfUlp(DType.F32) * 2 * Math.Abs(expected));
+        }
+    }
+
+    // The normal distribution's upper tail, t ≥ 0: below 3 from the series of the distribution, above as a continued fraction.
+    private static double Tail(double t)
+    {
+        double density = Math.Exp(-t * t / 2) / Math.Sqrt(2 * Math.PI);
+        if (t < 3)
+        {
+            double term = t;
+            double sum = 0;
+            for (int odd = 3; sum + term != sum; odd += 2)
+            {
+                sum += term;
+                term *= t * t / odd;
+            }
+
+            return 0.5 - (density * sum);
+        }
+
+        double fraction = t;
+        for (int k = 200; k >= 1; k--)
+        {
+            fraction = t + (k / fraction);
+        }
+
+        return density / fraction;
+    }
+
+    private static float[] Run(Action<Device, HostTensors, Tensor, Tensor> run)
+    {
+        using Device cpu = Device.OpenCpu(threads: 1);
+        using HostTensors tensors = new(cpu);
+        Tensor y = tensors.New(DType.F32, 9);
+        run(cpu, tensors, tensors.Of(_extremes), y);
+        return y.AsSpan<float>().ToArray();
+    }
+
+    private static Tensor Ones(HostTensors tensors) => tensors.Of([.. Enumerable.Repeat(1f, 9)]);
+
+    private static void AssertClose(float[] expected, float[] actual)
+    {
+        for (int i = 0; i < expected.Length; i++)
+        {
+            Assert.InRange(actual[i], expected[i] - (1e-6 * Math.Abs(expected[i])) - 1e-39, expected[i] + (1e-6 * Math.Abs(expected[i])) + 1e-39);
+        }
+    }
+}
