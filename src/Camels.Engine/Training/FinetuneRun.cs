@@ -39,6 +39,9 @@ public sealed class FinetuneRun(Recipe recipe, Device device, bool resume, IRunW
 {
     private const int DefaultSequenceLength = 2048;
 
+    private long _stepsDone;
+    private long _steps;
+
     /// <summary>Where prepared data is kept between runs: CAMELS_CACHE, or the user's cache folder.</summary>
     public static string CacheFolder => Environment.GetEnvironmentVariable("CAMELS_CACHE") is { Length: > 0 } named
         ? named
@@ -63,7 +66,7 @@ public sealed class FinetuneRun(Recipe recipe, Device device, bool resume, IRunW
         }
         catch (CamelsException problem)
         {
-            folder.WriteStatus(new RunStatus("failed", Step: 0, Steps: 0, problem.Message));
+            folder.WriteStatus(new RunStatus("failed", _stepsDone, _steps, problem.Message));
             throw;
         }
     }
@@ -126,6 +129,8 @@ public sealed class FinetuneRun(Recipe recipe, Device device, bool resume, IRunW
         string recipeText = RecipeWriter.ToYaml(recipe);
         CheckpointWriter writer = new(folder.CheckpointsPath, recipe.Checkpoint.Keep);
         Resume(folder, trainer, recipeText);
+        _steps = steps;
+        _stepsDone = trainer.StepsDone;
         (long bytes, double seconds) = writer.Rehearse(
             RunState.ToWrite(trainer, model, device, recipeText, files.Path), Math.Max(1, (steps - trainer.StepsDone) / recipe.Checkpoint.EverySteps));
         watcher.Note($"a checkpoint takes {bytes / 1e6:N1} MB; writing and reading one back took {seconds:N1} s");
@@ -199,6 +204,7 @@ public sealed class FinetuneRun(Recipe recipe, Device device, bool resume, IRunW
                     + $"the state before it is saved in {loop.Folder.CheckpointsPath}. Lower the learning rate, or look at the step's data");
             }
 
+            _stepsDone = loop.Trainer.StepsDone;
             bool isLast = loop.Trainer.StepsDone == loop.Steps;
             double? validationLoss = loop.Validation is not null && (isLast || result.Step % recipe.Data.Validation.EverySteps == 0)
                 ? loop.Trainer.Validate(loop.Validation)

@@ -1,0 +1,177 @@
+using System.Security.Cryptography;
+using System.Text.Json;
+using Camels.Engine.Checkpoints;
+using Camels.Engine.Data;
+using Camels.Engine.Models;
+using Camels.Engine.Parameters;
+using Camels.Engine.Tests.Models;
+using Camels.Engine.Tokenizers;
+using Camels.Engine.Training;
+using Camels.Kernels;
+using Xunit;
+
+namespace Camels.Engine.Tests.Training;
+
+/// <summary>Whole runs, from recipe to model folder: what is saved, resumed, refused.</summary>
+public sealed class FinetuneRunTests : IDisposable
+{
+    private const int Steps = 12;
+
+    private readonly string _folder = Directory.CreateTempSubdirectory("camels-run-").FullName;
+
+    public FinetuneRunTests()
+    {
+        Environment.SetEnvironmentVariable("CAMELS_CACHE", Path.Combine(_folder, "cache"));
+        WriteModel(Path.Combine(_folder, "base"), vocabulary: 260);
+        using StreamWriter data = new(Path.Combine(_folder, "data.jsonl"));
+        Random random = new(5);
+        for (int i = 0; i < 60; i++)
+        {
+            string word = new([.. Enumerable.Range(0, random.Next(2, 9)).Select(_ => (char)('a' + random.Next(26)))]);
+            data.WriteLine($$"""{"messages":[{"role":"user","content":"say {{word}}"},{"role":"assistant","content":"{{word}}"}]}""");
+        }
+    }
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    [Theory]
+    [InlineData("fp32")]
+    [InlineData("bf16")]
+    public void A_run_stopped_and_resumed_after_every_step_ends_in_the_same_bits(string precision)
+    {
+        Precision type = precision == "bf16" ? Precision.Bf16 : Precision.Fp32;
+        Recipe straight = RecipeFor("straight", Steps) with { Precision = type };
+        Assert.Equal(Steps, Run(straight, resume: false, stopAfter: int.MaxValue).StepsDone);
+
+        Recipe pieces = RecipeFor("pieces", Steps) with { Precision = type };
+        RunOutcome outcome = Run(pieces, resume: false, stopAfter: 1);
+        for (int step = 1; step < Steps; step++)
+        {
+            Assert.True(outcome.IsInterrupted);
+            Assert.Equal(step, outcome.StepsDone);
+            outcome = Run(pieces, resume: true, stopAfter: 1);
+        }
+
+        Assert.False(outcome.IsInterrupted);
+        Assert.Equal(Digests(straight.Output), Digests(pieces.Output));
+        Assert.Equal(Losses(straight.Output), Losses(pieces.Output));
+        Assert.Equal(Steps, Losses(pieces.Output).Count);
+    }
+
+    [Fact]
+    public void Lines_of_steps_that_are_run_again_leave_the_log()
+    {
+        Recipe recipe = RecipeFor("again", Steps) with { Checkpoint = new CheckpointRecipe { EverySteps = 4, Keep = 3 } };
+        _ = Run(recipe, resume: false, stopAfter: int.MaxValue);
+        List<double> losses = Losses(recipe.Output);
+        Directory.Delete(Path.Combine(recipe.Output, "checkpoints", CheckpointFolders.NameOf(Steps)), recursive: true);
+        _ = Run(recipe, resume: true, stopAfter: int.MaxValue);
+        Assert.Equal(losses, Losses(recipe.Output));
+    }
+
+    [Fact]
+    public void A_changed_recipe_is_refused_and_more_steps_are_not()
+    {
+        Recipe recipe = RecipeFor("changed", steps: 2);
+        _ = Run(recipe, resume: false, stopAfter: int.MaxValue);
+        CamelsException refused = Assert.Throws<CamelsException>(() => Run(
+            recipe with { Training = recipe.Training with { LearningRate = 1 } }, resume: true, stopAfter: int.MaxValue));
+        Assert.Equal(ExitCode.Usage, refused.Code);
+        Assert.Contains("training.learning_rate", refused.Message);
+        Assert.Equal(3, Run(recipe with { Training = recipe.Training with { Steps = 3 } }, resume: true, stopAfter: int.MaxValue).StepsDone);
+    }
+
+    [Fact]
+    public void A_step_that_is_not_finite_ends_the_run_with_the_state_before_it()
+    {
+        Recipe recipe = RecipeFor("exploded", Steps);
+        recipe = recipe with { Training = recipe.Training with { LearningRate = 1e30, ClipNorm = 0 } };
+        CamelsException failed = Assert.Throws<CamelsException>(() => Run(recipe, resume: false, stopAfter: int.MaxValue));
+        Assert.Equal(ExitCode.RunFailed, failed.Code);
+        Assert.Contains("not finite", failed.Message);
+        using TrainingState? saved = TrainingState.OpenNewest(Path.Combine(recipe.Output, "checkpoints"), _ => { });
+        Assert.NotNull(saved);
+        using JsonDocument status = JsonDocument.Parse(File.ReadAllText(Path.Combine(recipe.Output, "status.json")));
+        Assert.Equal("failed", status.RootElement.GetProperty("state").GetString());
+        Assert.Equal(saved.Manifest.Step, status.RootElement.GetProperty("step").GetInt64());
+    }
+
+    [Fact]
+    public void A_tokenizer_larger_than_the_model_is_refused()
+    {
+        WriteModel(Path.Combine(_folder, "small"), vocabulary: 259);
+        Recipe recipe = RecipeFor("mismatch", Steps) with { Model = new ModelRecipe { Path = Path.Combine(_folder, "small") } };
+        Assert.Equal(ExitCode.BadInput, Assert.Throws<CamelsException>(() => Run(recipe, resume: false, stopAfter: 1)).Code);
+    }
+
+    [Fact]
+    public void A_row_longer_than_the_context_is_refused()
+    {
+        Recipe recipe = RecipeFor("long", Steps);
+        recipe = recipe with { Data = recipe.Data with { SequenceLength = 97 } };
+        Assert.Equal(ExitCode.Usage, Assert.Throws<CamelsException>(() => Run(recipe, resume: false, stopAfter: 1)).Code);
+    }
+
+    private Recipe RecipeFor(string output, int steps) => new()
+    {
+        Model = new ModelRecipe { Path = Path.Combine(_folder, "base") },
+        Data = new DataRecipe
+        {
+            Sources = [new DataSource("messages", Path.Combine(_folder, "data.jsonl"))],
+            SequenceLength = 64,
+            Validation = new ValidationRecipe { Fraction = 0.1, EverySteps = 5 },
+        },
+        Training = TinyLlama.Recipe(batchSize: 5) with { Steps = steps },
+        Precision = Precision.Fp32,
+        Sharding = new ShardingRecipe { Lanes = 4, LanesPerCall = 2 },
+        Output = Path.Combine(_folder, output),
+    };
+
+    private static RunOutcome Run(Recipe recipe, bool resume, int stopAfter)
+    {
+        using Device device = Device.OpenCpu(threads: 2);
+        return new FinetuneRun(recipe, device, resume, new CountingWatcher(stopAfter)).Run();
+    }
+
+    private static void WriteModel(string folder, int vocabulary)
+    {
+        using Device device = Device.OpenCpu(threads: 1);
+        using ILanguageModel model = ModelCatalog.Create(
+            TinyLlama.Config() with { VocabularySize = vocabulary, BosId = 256, EosIds = [257] }, Precision.Fp32, device);
+        ModelCatalog.Randomize(model, device.Stream, seed: 3);
+        HuggingFaceFolder.Export(folder, ModelWeights.ToWrite(model, companionFolder: null), replace: true);
+        ByteTokenizerWriter.Write(
+            folder,
+            [new ExtraToken("<s>", IsSpecial: true), new ExtraToken("</s>", IsSpecial: true), new ExtraToken("<|user|>\n", IsSpecial: false), new ExtraToken("<|assistant|>\n", IsSpecial: false)],
+            "<s>", "</s>");
+    }
+
+    // Everything that a run leaves and that must not depend on how often it was stopped.
+    private static Dictionary<string, string> Digests(string run)
+    {
+        string checkpoint = Path.Combine(run, "checkpoints", CheckpointFolders.NameOf(Steps));
+        return Directory.EnumerateFiles(checkpoint, "*.safetensors", SearchOption.AllDirectories)
+            .Concat(Directory.EnumerateFiles(Path.Combine(run, "model")))
+            .ToDictionary(f => Path.GetRelativePath(run, f), f => Convert.ToHexString(SHA256.HashData(File.ReadAllBytes(f))));
+    }
+
+    private static List<double> Losses(string run) =>
+        [.. File.ReadLines(Path.Combine(run, "log.jsonl")).Select(line => JsonDocument.Parse(line).RootElement.GetProperty("loss").GetDouble())];
+
+    private sealed class CountingWatcher(int stopAfter) : IRunWatcher
+    {
+        private int _steps;
+
+        public bool StopRequested => _steps >= stopAfter;
+
+        public void Note(string text)
+        {
+        }
+
+        public void Preparing(PreparationProgress progress)
+        {
+        }
+
+        public void Stepped(in StepResult result, long steps, double? validationLoss) => _steps++;
+    }
+}
