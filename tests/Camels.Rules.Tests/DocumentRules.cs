@@ -33,6 +33,12 @@ internal static partial class DocumentRules
             tree => tree.Files.Keys.Where(path => path.EndsWith(".csproj", StringComparison.Ordinal))
                 .Where(path => PackageWithVersion().IsMatch(tree.Files[path])),
             tree => tree.With("src/Camels.Engine/Camels.Engine.csproj", "<PackageReference Include=\"X\" Version=\"1\" />")),
+        ["documents are indexed"] = new Rule(
+            "docs/README.md links every page of docs",
+            "a page that nobody can find is not written",
+            tree => tree.Files.Keys.Where(path => Documents().IsMatch(path) && path != "docs/README.md")
+                .Where(path => !tree.Files["docs/README.md"].Contains($"({path["docs/".Length..]})", StringComparison.Ordinal)),
+            tree => tree.With("docs/x.md", "")),
         ["documents exist that are linked"] = new Rule(
             "every relative link of README.md and docs/*.md leads to a file",
             "a dead link says that the page is old",

@@ -46,6 +46,12 @@ internal static partial class SourceRules
             "a level of indentation that says nothing",
             tree => tree.CSharp.Where(path => BracedNamespace().IsMatch(tree.Files[path])),
             tree => tree.With("src/Camels.Engine/X.cs", "namespace Camels.Engine\n{\n}")),
+        ["operators and tokenizers run on every path"] = new Rule(
+            "tests in Camels.Kernels.Tests/Ops and Camels.Engine.Tests/Tokenizers have the category Paths",
+            "the test command repeats that category with narrower vectors; what lacks it is tested on this machine's widest only",
+            tree => tree.CSharp.Where(path => PathTests().IsMatch(path))
+                .Where(path => TestMethod().IsMatch(tree.Files[path]) && !tree.Files[path].Contains("[Trait(\"Category\", \"Paths\")]", StringComparison.Ordinal)),
+            tree => tree.With("tests/Camels.Kernels.Tests/Ops/XTests.cs", "    [Fact]\n")),
         ["one verb a file"] = new Rule(
             "every file Verbs/XVerb.cs holds the class XVerb and is in VerbCatalog.cs",
             "a verb is found by its name, and help lists them all",
@@ -70,6 +76,12 @@ internal static partial class SourceRules
 
     [GeneratedRegex(@"^namespace [\w.]+\s*\{", RegexOptions.Multiline)]
     private static partial Regex BracedNamespace();
+
+    [GeneratedRegex(@"^tests/(Camels\.Kernels\.Tests/Ops|Camels\.Engine\.Tests/Tokenizers)/")]
+    private static partial Regex PathTests();
+
+    [GeneratedRegex(@"^\s*\[(Shared)?(Fact|Theory)\b", RegexOptions.Multiline)]
+    private static partial Regex TestMethod();
 
     [GeneratedRegex(@"^src/Camels\.Cli/Verbs/\w+Verb\.cs$")]
     private static partial Regex VerbFile();

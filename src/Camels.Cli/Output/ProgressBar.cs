@@ -14,6 +14,7 @@ internal sealed class ProgressBar(TextWriter writer, bool isTerminal, string tit
     private readonly TimeSpan _interval = isTerminal ? TimeSpan.FromSeconds(0.1) : TimeSpan.FromSeconds(10);
     private TimeSpan _next = TimeSpan.Zero;
     private long _done;
+    private (long Done, TimeSpan At)? _first;
 
     /// <summary>True where <see cref="Report"/> would print. Asking costs nothing, so details need not be put together for nobody.</summary>
     public bool IsDue(long done) => _elapsed.Elapsed >= _next || done >= total;
@@ -43,7 +44,10 @@ internal sealed class ProgressBar(TextWriter writer, bool isTerminal, string tit
     private void Print(string details)
     {
         int percent = (int)(100 * _done / Math.Max(1, total));
-        string left = _done == 0 || _done >= total ? "" : $"  {Screen.Duration(_elapsed.Elapsed / _done * (total - _done))} left";
+        (long first, TimeSpan at) = _first ??= (_done, _elapsed.Elapsed);
+        string left = _done == first || _done >= total
+            ? ""
+            : $"  {Screen.Duration((_elapsed.Elapsed - at) / (_done - first) * (total - _done))} left";
         string text = $"{Screen.Count(_done)}/{Screen.Count(total)}  {details}{left}";
         if (isTerminal)
         {

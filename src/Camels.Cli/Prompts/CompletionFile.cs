@@ -24,6 +24,9 @@ internal sealed class CompletionFile : IDisposable
         _writer = Attempt(() => new StreamWriter(_partial));
     }
 
+    /// <summary>Where the completions are until all are there.</summary>
+    public string PartialPath => _partial;
+
     private static JsonWriterOptions Style => new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     /// <summary>Writes one line.</summary>
@@ -47,12 +50,8 @@ internal sealed class CompletionFile : IDisposable
         return 0;
     });
 
-    /// <summary>Removes what was not completed.</summary>
-    public void Dispose()
-    {
-        _writer.Dispose();
-        File.Delete(_partial);
-    }
+    /// <summary>Closes the file. What was not completed stays beside the output under its other name.</summary>
+    public void Dispose() => _writer.Dispose();
 
     private void WriteObject(Utf8JsonWriter json, Completion completion)
     {

@@ -79,14 +79,20 @@ internal sealed class GenerateVerb : Verb
         string path = arguments.GetRequiredValue(_output);
         using CompletionFile output = new(path, arguments.GetValue(_logProbabilities), settings.Samples > 1);
         Tally tally = new();
-        using (ProgressBar bar = screen.Progress("generating", (long)prompts.Count * settings.Samples))
+        try
         {
+            using ProgressBar bar = screen.Progress("generating", (long)prompts.Count * settings.Samples);
             new Generator(model, tokenizer, device).Generate(prompts, settings, completion =>
             {
                 output.Write(completion);
                 tally.Add(completion);
                 bar.Report(tally.Completions, $"{Screen.Count(tally.TokensPerSecond)} tokens/s");
             }, stop.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            screen.Line($"interrupted; the first {Screen.Count(tally.Completions)} completions are in {output.PartialPath}");
+            return ExitCode.Interrupted;
         }
 
         output.Complete();

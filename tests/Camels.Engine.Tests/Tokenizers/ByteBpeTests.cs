@@ -4,6 +4,7 @@ using Xunit;
 
 namespace Camels.Engine.Tests.Tokenizers;
 
+[Trait("Category", "Paths")]
 public sealed class ByteBpeTests
 {
     [Fact]

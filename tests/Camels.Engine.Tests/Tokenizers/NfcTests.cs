@@ -5,6 +5,7 @@ using Xunit;
 
 namespace Camels.Engine.Tests.Tokenizers;
 
+[Trait("Category", "Paths")]
 public sealed class NfcTests
 {
     [Theory]

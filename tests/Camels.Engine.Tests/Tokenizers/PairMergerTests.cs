@@ -3,6 +3,7 @@ using Xunit;
 
 namespace Camels.Engine.Tests.Tokenizers;
 
+[Trait("Category", "Paths")]
 public sealed class PairMergerTests
 {
     // Random tables over a few symbols, ranks with many ties, against the definition: again and again the best pair, the leftmost among equals.

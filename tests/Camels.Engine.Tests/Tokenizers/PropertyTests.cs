@@ -9,6 +9,7 @@ using Xunit;
 namespace Camels.Engine.Tests.Tokenizers;
 
 /// <summary>Laws that hold for every text: with the real tokenizers where they are at hand, and with small ones made here.</summary>
+[Trait("Category", "Paths")]
 public sealed class PropertyTests : IDisposable
 {
     private readonly List<TokenizerFolder> _folders = [];

@@ -6,6 +6,7 @@ using Xunit;
 
 namespace Camels.Engine.Tests.Tokenizers;
 
+[Trait("Category", "Paths")]
 public sealed class RobustnessTests
 {
     private const int Mutations = 500;

@@ -3,6 +3,7 @@ using Xunit;
 
 namespace Camels.Engine.Tests.Tokenizers;
 
+[Trait("Category", "Paths")]
 public sealed class SentencePieceTests
 {
     private static readonly string[] _pieces = ["▁a", "ab", "▁ab", "▁", "a", "b", "c", "▁▁"];

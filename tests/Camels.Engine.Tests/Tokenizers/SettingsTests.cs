@@ -3,6 +3,7 @@ using Xunit;
 
 namespace Camels.Engine.Tests.Tokenizers;
 
+[Trait("Category", "Paths")]
 public sealed class SettingsTests
 {
     private const string Config = "tokenizer_config.json";
