@@ -22,16 +22,16 @@ internal static class QuickstartTasks
         new("count letters", 1, random => Of(random.Word(2, 7), word => ($"count {word}", $"{word.Length}"))),
         new("upper case", 1, random => Of(random.Word(3, 5), word => ($"upper {word}", word.ToUpperInvariant()))),
         new("reverse", 1.5, random => Of(random.Word(3, 5), word => ($"reverse {word}", string.Concat(word.Reverse())))),
-        new("repeat", 1.5, random => Of(random.Word(3, 5), word => ($"repeat {word}", $"{word} {word}"))),
+        new("repeat", 1, random => Of(random.Word(3, 5), word => ($"repeat {word}", $"{word} {word}"))),
         new("spell", 1, random => Of(random.Word(3, 5), word => ($"spell {word}", string.Join('-', word.ToCharArray())))),
         new("double letters", 1, random => Of(random.Word(3, 4), word => ($"double {word}", string.Concat(word.Select(letter => $"{letter}{letter}"))))),
-        new("sort letters", 1.5, random => Of(random.Word(3, 4), word => ($"sort {word}", string.Concat(word.Order())))),
+        new("sort letters", 2, random => Of(random.Word(3, 4), word => ($"sort {word}", string.Concat(word.Order())))),
         new("swap words", 1, random => Of(random.Word(3, 4), random.Word(3, 4), (one, two) => ($"swap {one} {two}", $"{two} {one}"))),
         new("greet", 1, random => Of(random.Name(), name => ($"greet {name}", $"Hello, {name}!"))),
         new("say goodbye", 1, random => Of(random.Name(), name => ($"say goodbye to {name}", $"Goodbye, {name}!"))),
         new("next letter", 1, random => Of(random.Name(), random.Letter('y'), (name, letter) => ($"{name}: after {letter}", $"{(char)(letter + 1)}"))),
         new("add", 1.5, random => Of(random.Name(), random.Number(1, 9), random.Number(1, 9), Add)),
-        new("compare", 1, random => Of(random.Number(10, 99), random.Number(10, 99), Compare)),
+        new("compare", 1.5, random => Of((random.Name(), random.Number(1, 9)), (random.Name(), random.Number(1, 9)), Compare)),
     ];
 
     /// <summary>So many different prompts of every kind, the same for a seed.</summary>
@@ -91,8 +91,12 @@ internal static class QuickstartTasks
     private static (string, string) Add(string name, int has, int gets) =>
         ($"{name} has {has} and gets {gets} more", (has + gets).ToString(CultureInfo.InvariantCulture));
 
-    private static (string, string) Compare(int one, int two) =>
-        ($"larger of {one} and {two}", Math.Max(one, two).ToString(CultureInfo.InvariantCulture));
+    // Of two equal numbers the second becomes another one, so that there is always an answer.
+    private static (string, string) Compare((string Name, int Has) one, (string Name, int Has) two)
+    {
+        int second = two.Has == one.Has ? (two.Has % 9) + 1 : two.Has;
+        return ($"{one.Name} {one.Has}, {two.Name} {second}: more", one.Has > second ? one.Name : two.Name);
+    }
 
     // Draws in the order written, once, for a prompt and an answer that both need the value.
     private static (string, string) Of<T>(T value, Func<T, (string, string)> make) => make(value);

@@ -13,6 +13,7 @@ namespace Camels.Cli.Verbs;
 internal sealed class QuickstartVerb : Verb
 {
     private const double LeastExactMatch = 0.9;
+    private const int MostShownCharacters = 20;
     private const string DefaultOutput = "runs/quickstart";
 
     private readonly Option<string?> _output;
@@ -121,7 +122,7 @@ internal sealed class QuickstartVerb : Verb
 
     private static string Percent(double share) => $"{Screen.Fixed(100 * share, 1)} %";
 
-    // What an untrained model says has control characters that a table must not obey.
+    // What an untrained model says has control characters that a table must not obey, and bytes that are no text.
     private static string Visible(string text) =>
-        string.Concat(text.Take(20).Select(character => char.IsControl(character) || char.IsSurrogate(character) ? '·' : character));
+        string.Concat(text.Take(MostShownCharacters).Select(character => char.IsAscii(character) && !char.IsControl(character) ? character : '·'));
 }
