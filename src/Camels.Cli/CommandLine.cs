@@ -31,7 +31,9 @@ internal static class CommandLine
         }
         catch (Exception failure)
         {
-            return Explain(failure, arguments.GetValue(Verbose), error);
+            // Work on several threads wraps what went wrong on one of them.
+            Exception cause = failure is AggregateException { InnerExceptions: [Exception first, ..] } ? first : failure;
+            return Explain(cause, arguments.GetValue(Verbose), error);
         }
     }
 
