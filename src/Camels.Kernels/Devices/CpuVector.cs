@@ -38,7 +38,8 @@ internal unsafe interface ICpuVector<TRegister>
     /// <summary>Lane by lane: a &gt; b ? value : otherwise.</summary>
     static abstract TRegister SelectGreater(TRegister a, TRegister b, TRegister value, TRegister otherwise);
 
-    static abstract TRegister Exp(TRegister value);
+    /// <summary>The bits of each lane moved up by 23, to where the exponent of a single is.</summary>
+    static abstract TRegister ShiftToExponent(TRegister value);
 }
 
 /// <summary>512-bit registers.</summary>
@@ -78,7 +79,7 @@ internal readonly unsafe struct CpuVector512 : ICpuVector<Vector512<float>>
         Vector512.ConditionalSelect(Vector512.GreaterThan(a, b), value, otherwise);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<float> Exp(Vector512<float> value) => CpuMath.Exp(value);
+    public static Vector512<float> ShiftToExponent(Vector512<float> value) => (value.AsInt32() << 23).AsSingle();
 }
 
 /// <summary>256-bit registers.</summary>
@@ -118,7 +119,7 @@ internal readonly unsafe struct CpuVector256 : ICpuVector<Vector256<float>>
         Vector256.ConditionalSelect(Vector256.GreaterThan(a, b), value, otherwise);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<float> Exp(Vector256<float> value) => CpuMath.Exp(value);
+    public static Vector256<float> ShiftToExponent(Vector256<float> value) => (value.AsInt32() << 23).AsSingle();
 }
 
 /// <summary>One single at a time.</summary>
@@ -156,5 +157,5 @@ internal readonly unsafe struct CpuScalar : ICpuVector<float>
     public static float SelectGreater(float a, float b, float value, float otherwise) => a > b ? value : otherwise;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static float Exp(float value) => CpuMath.Exp(value);
+    public static float ShiftToExponent(float value) => BitConverter.Int32BitsToSingle(BitConverter.SingleToInt32Bits(value) << 23);
 }

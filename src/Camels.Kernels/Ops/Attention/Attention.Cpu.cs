@@ -4,6 +4,10 @@ namespace Camels.Kernels.Ops;
 
 public static unsafe partial class Attention
 {
+    // What a part of the forward takes: few heads and several sets of rows, so that keys are loaded seldom and all stays in the second cache.
+    private const int SetsPerPart = 4;
+    private const int ColumnsPerPart = 128;
+
     private static void ForwardCpu(
         DeviceStream stream, Tensor y, Tensor logSumExp, Tensor q, Tensor k, Tensor v, Tensor documentBounds, AttentionShape shape)
     {
@@ -40,6 +44,8 @@ public static unsafe partial class Attention
         where TVector : struct, ICpuVector<TRegister>
         where TRegister : struct
     {
+        int headParts = shape.HeadParts(ColumnsPerPart);
+        AttentionParts parts = new(documentBounds, shape, headParts, SetsPerPart);
         ForwardWork<TElement, TVector, TRegister> work = new()
         {
             Forward = new AttentionForward<TElement, TVector, TRegister>
@@ -51,10 +57,10 @@ public static unsafe partial class Attention
                 K = (void*)k.Address,
                 V = (void*)v.Address,
             },
-            Parts = new AttentionParts(documentBounds, shape),
-            Scratch = stream.Device.Workers.Scratch(AttentionTile.Elements(shape.HeadWidth)),
+            Parts = parts,
+            Scratch = stream.Device.Workers.Scratch(AttentionTile.Elements(shape.HeadWidth, shape.MostHeads(headParts), parts.MostSets)),
         };
-        stream.Device.Workers.Run(ref work, work.Parts.Count);
+        stream.Device.Workers.Run(ref work, parts.Count);
     }
 
     private static void BackwardCpu(
@@ -96,9 +102,9 @@ public static unsafe partial class Attention
         where TVector : struct, ICpuVector<TRegister>
         where TRegister : struct
     {
-        AttentionParts parts = new(documentBounds, shape);
-        long tileElements = AttentionTile.Elements(shape.HeadWidth);
-        long sumElements = AttentionBackward<TElement, TVector, TRegister>.SumElements(parts.LongestDocument, shape.HeadWidth);
+        AttentionParts parts = new(documentBounds, shape, headParts: shape.KeyHeads, sets: 1);
+        long tileElements = AttentionTile.Elements(shape.HeadWidth, heads: 1, sets: 1);
+        long documentElements = AttentionBackward<TElement, TVector, TRegister>.DocumentElements(parts.LongestDocument, shape.HeadWidth);
         BackwardWork<TElement, TVector, TRegister> work = new()
         {
             Backward = new AttentionBackward<TElement, TVector, TRegister>
@@ -115,7 +121,7 @@ public static unsafe partial class Attention
                 LogSumExp = logSumExp.Pointer<float>(),
             },
             Parts = parts,
-            Scratch = stream.Device.Workers.Scratch(tileElements + sumElements),
+            Scratch = stream.Device.Workers.Scratch(tileElements + documentElements),
         };
         stream.Device.Workers.Run(ref work, parts.Count);
     }
@@ -132,15 +138,15 @@ public static unsafe partial class Attention
         // The rows that start in the part's tokens. The last tokens, whose rows see the most keys, come first.
         public readonly void Run(int part, int worker)
         {
-            (int first, int end, int keyHead) = Parts.TokensOf(Parts.Count - 1 - part);
-            AttentionTile tile = new(Scratch.Of(worker), Forward.Shape.HeadWidth);
+            part = Parts.Count - 1 - part;
+            (int first, int end) = Parts.TokensOf(part);
+            (int keyHead, int heads) = Parts.HeadsOf(part);
             for (int document = Parts.FirstDocumentEndingAfter(first); document < Parts.Documents && Parts.Bounds[document] < end; document++)
             {
-                AttentionRows rows = Parts.FirstRows(document, keyHead, first);
-                while (rows.Count > 0 && rows.FirstToken < end)
+                AttentionRows rows = Parts.RowsOf(document, keyHead, first, end);
+                if (rows.Count > 0)
                 {
-                    Forward.Run(rows, tile);
-                    rows = Parts.Next(rows, document);
+                    Forward.Run(rows, heads, Scratch.Of(worker));
                 }
             }
         }
@@ -158,9 +164,9 @@ public static unsafe partial class Attention
         // The documents that start in the part's tokens.
         public readonly void Run(int part, int worker)
         {
-            (int first, int end, int keyHead) = Parts.TokensOf(part);
-            AttentionTile tile = new(Scratch.Of(worker), Backward.Shape.HeadWidth);
-            float* sums = Scratch.Of(worker) + AttentionTile.Elements(Backward.Shape.HeadWidth);
+            (int first, int end) = Parts.TokensOf(part);
+            AttentionTile tile = new(Scratch.Of(worker), Backward.Shape.HeadWidth, heads: 1, head: 0, member: 0);
+            float* memory = Scratch.Of(worker) + AttentionTile.Elements(Backward.Shape.HeadWidth, heads: 1, sets: 1);
             for (int document = Parts.FirstDocumentEndingAfter(first); document < Parts.Documents && Parts.Bounds[document] < end; document++)
             {
                 if (Parts.Bounds[document] < first)
@@ -169,15 +175,14 @@ public static unsafe partial class Attention
                 }
 
                 int tokens = Parts.Bounds[document + 1] - Parts.Bounds[document];
-                Backward.Start(sums, tokens);
-                AttentionRows rows = Parts.FirstRows(document, keyHead, first);
-                nint keyOffset = rows.KeyOffset;
-                for (; rows.Count > 0; rows = Parts.Next(rows, document))
+                AttentionRows rows = Parts.RowsOf(document, Parts.HeadsOf(part).First, first, Parts.Bounds[document + 1]);
+                Backward.Start(rows, memory, tokens);
+                for (int set = 0; set * AttentionRows.Maximum < rows.Count; set++)
                 {
-                    Backward.Run(rows, tile, sums, tokens);
+                    Backward.Run(rows.Set(set, keyHead: 0, Backward.Shape.HeadsPerKeyHead), tile, memory, tokens);
                 }
 
-                Backward.Finish(sums, tokens, keyOffset);
+                Backward.Finish(rows, memory, tokens);
             }
         }
     }

@@ -1,27 +1,34 @@
 namespace Camels.Kernels.Ops;
 
 /// <summary>
-/// The division of an attention into parts of parallel work: a run of tokens and one key head. A long document is cut into many parts, many
+/// The division of an attention into parts of parallel work: a run of tokens and some key heads. A long document is cut into many parts, many
 /// short ones share a part; the sizes alone decide, and no result depends on it.
 /// </summary>
 internal readonly unsafe struct AttentionParts
 {
     private readonly AttentionShape _shape;
     private readonly int _tokensPerPart;
+    private readonly int _headParts;
 
     /// <param name="documentBounds">First token of each document, and the number of tokens.</param>
     /// <param name="shape">The sizes.</param>
-    public AttentionParts(Tensor documentBounds, AttentionShape shape)
+    /// <param name="headParts">Parts that the key heads are divided into.</param>
+    /// <param name="sets">Sets of rows that a part takes in a long document.</param>
+    public AttentionParts(Tensor documentBounds, AttentionShape shape, int headParts, int sets)
     {
         _shape = shape;
-        _tokensPerPart = Math.Max(1, AttentionRows.Maximum / shape.HeadsPerKeyHead);
+        _headParts = headParts;
+        _tokensPerPart = Math.Max(1, sets * AttentionRows.Maximum / shape.HeadsPerKeyHead);
         Bounds = documentBounds.Pointer<int>();
         Documents = documentBounds.Shape[0] - 1;
-        Count = checked((int)(((long)shape.Tokens + _tokensPerPart - 1) / _tokensPerPart * shape.KeyHeads));
+        Count = checked((int)(((long)shape.Tokens + _tokensPerPart - 1) / _tokensPerPart * headParts));
     }
 
     /// <summary>Number of parts.</summary>
     public int Count { get; }
+
+    /// <summary>The most sets of rows that a part takes of a document: more than asked for where a single token has more rows.</summary>
+    public int MostSets => (int)((((long)_tokensPerPart * _shape.HeadsPerKeyHead) + AttentionRows.Maximum - 1) / AttentionRows.Maximum);
 
     /// <summary>First token of each document, and the number of tokens.</summary>
     public int* Bounds { get; }
@@ -44,13 +51,15 @@ internal readonly unsafe struct AttentionParts
         }
     }
 
-    /// <summary>The tokens and the key head of a part.</summary>
-    public (int First, int End, int KeyHead) TokensOf(int part)
+    /// <summary>The tokens of a part.</summary>
+    public (int First, int End) TokensOf(int part)
     {
-        (int run, int keyHead) = Math.DivRem(part, _shape.KeyHeads);
-        int first = run * _tokensPerPart;
-        return (first, (int)Math.Min(_shape.Tokens, (long)first + _tokensPerPart), keyHead);
+        int first = part / _headParts * _tokensPerPart;
+        return (first, (int)Math.Min(_shape.Tokens, (long)first + _tokensPerPart));
     }
+
+    /// <summary>The key heads of a part.</summary>
+    public (int First, int Count) HeadsOf(int part) => _shape.HeadsOf(part % _headParts, _headParts);
 
     /// <summary>The first document that has a token at or after <paramref name="token"/>.</summary>
     public int FirstDocumentEndingAfter(int token)
@@ -67,35 +76,30 @@ internal readonly unsafe struct AttentionParts
     }
 
     /// <summary>
-    /// The first rows of a document, counted in whole sets from its first token, that begin with <paramref name="firstToken"/> or later; none
-    /// where there are no more.
+    /// Those rows of a document that belong to the tokens <paramref name="first"/> … <paramref name="end"/> − 1: whole sets, counted from the
+    /// document's first row, that begin with one of these tokens.
     /// </summary>
-    public AttentionRows FirstRows(int document, int keyHead, int firstToken)
+    public AttentionRows RowsOf(int document, int keyHead, int first, int end)
     {
-        long rowsBefore = Math.Max(0L, firstToken - Bounds[document]) * _shape.HeadsPerKeyHead;
-        return Rows(document, keyHead, (rowsBefore + AttentionRows.Maximum - 1) / AttentionRows.Maximum * AttentionRows.Maximum);
-    }
-
-    /// <summary>The rows after <paramref name="rows"/> in the same document.</summary>
-    public AttentionRows Next(in AttentionRows rows, int document)
-    {
-        long start = ((long)(rows.FirstToken - Bounds[document]) * _shape.HeadsPerKeyHead) + rows.FirstHead;
-        return Rows(document, rows.KeyHead, start + rows.Count);
-    }
-
-    private AttentionRows Rows(int document, int keyHead, long start)
-    {
-        int firstToken = Bounds[document];
-        long end = (long)(Bounds[document + 1] - firstToken) * _shape.HeadsPerKeyHead;
-        (long token, long head) = Math.DivRem(start, _shape.HeadsPerKeyHead);
+        int start = Bounds[document];
+        long firstRow = FirstSet(first - start);
+        long endRow = Math.Min(FirstSet(end - start), (long)(Bounds[document + 1] - start) * _shape.HeadsPerKeyHead);
+        (long token, long head) = Math.DivRem(firstRow, _shape.HeadsPerKeyHead);
         return new AttentionRows
         {
-            FirstToken = firstToken + (int)token,
+            FirstToken = start + (int)token,
             FirstHead = (int)head,
-            Count = (int)Math.Clamp(end - start, 0, AttentionRows.Maximum),
+            Count = (int)Math.Max(0, endRow - firstRow),
             FirstKeys = (int)token + 1,
             KeyHead = keyHead,
-            KeyOffset = (((nint)firstToken * _shape.KeyHeads) + keyHead) * _shape.HeadWidth,
+            FirstKeyRow = start,
         };
+    }
+
+    // The first row of the first set that begins with a token of the document or a later one.
+    private long FirstSet(int token)
+    {
+        long row = Math.Max(0L, token) * _shape.HeadsPerKeyHead;
+        return (row + AttentionRows.Maximum - 1) / AttentionRows.Maximum * AttentionRows.Maximum;
     }
 }

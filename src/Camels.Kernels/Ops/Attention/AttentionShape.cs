@@ -6,6 +6,19 @@ internal readonly record struct AttentionShape(int Tokens, int Heads, int KeyHea
     /// <summary>Query heads that read the same key/value head.</summary>
     public int HeadsPerKeyHead => Heads / KeyHeads;
 
+    /// <summary>The number of parts of about <paramref name="columns"/> columns that the key heads are divided into.</summary>
+    public int HeadParts(int columns) => Math.Clamp(KeyHeads * HeadWidth / columns, 1, KeyHeads);
+
+    /// <summary>The key heads of one part.</summary>
+    public (int First, int Count) HeadsOf(int part, int parts)
+    {
+        int first = (int)((long)KeyHeads * part / parts);
+        return (first, (int)((long)KeyHeads * (part + 1) / parts) - first);
+    }
+
+    /// <summary>The most key heads that a part has.</summary>
+    public int MostHeads(int parts) => (KeyHeads + parts - 1) / parts;
+
     /// <summary>The sizes of q (N, H*D), k and v (N, K*D); throws unless they fit each other.</summary>
     public static AttentionShape Of(Tensor q, Tensor k, Tensor v, int headWidth, float scale)
     {

@@ -4,6 +4,9 @@ namespace Camels.Kernels.Ops;
 
 public static unsafe partial class CachedAttention
 {
+    // Half a page of every key, so that a new token reads the cache in long runs.
+    private const int ColumnsPerPart = 512;
+
     private static void ForwardCpu(
         DeviceStream stream, Tensor y, Tensor q, Tensor keys, Tensor values, Tensor slots, Tensor positions, int length, AttentionShape shape)
     {
@@ -40,6 +43,7 @@ public static unsafe partial class CachedAttention
         where TVector : struct, ICpuVector<TRegister>
         where TRegister : struct
     {
+        int headParts = shape.HeadParts(ColumnsPerPart);
         ForwardWork<TElement, TVector, TRegister> work = new()
         {
             Forward = new AttentionForward<TElement, TVector, TRegister>
@@ -53,10 +57,17 @@ public static unsafe partial class CachedAttention
             Slots = slots.Pointer<int>(),
             Positions = positions.Pointer<int>(),
             Length = length,
-            Scratch = stream.Device.Workers.Scratch(AttentionTile.Elements(shape.HeadWidth)),
+            HeadParts = headParts,
+            Scratch = stream.Device.Workers.Scratch(AttentionTile.Elements(shape.HeadWidth, shape.MostHeads(headParts), MostSets(shape))),
         };
-        stream.Device.Workers.Run(ref work, checked(shape.Tokens * shape.KeyHeads));
+        stream.Device.Workers.Run(ref work, checked(shape.Tokens * headParts));
     }
+
+    // Tokens whose heads of one group fill a set of rows, at least one.
+    private static int TokensAtOnce(AttentionShape shape) => Math.Max(1, AttentionRows.Maximum / shape.HeadsPerKeyHead);
+
+    private static int MostSets(AttentionShape shape) =>
+        ((TokensAtOnce(shape) * shape.HeadsPerKeyHead) + AttentionRows.Maximum - 1) / AttentionRows.Maximum;
 
     private struct ForwardWork<TElement, TVector, TRegister> : ICpuWork
         where TElement : struct, ICpuElements
@@ -67,13 +78,14 @@ public static unsafe partial class CachedAttention
         public int* Slots;
         public int* Positions;
         public int Length;
+        public int HeadParts;
         public CpuWorkerScratch Scratch;
 
-        // A part is a token and a key head. Tokens of one sequence that follow each other are computed together, by the part of the first.
+        // A part is a token and some key heads. Tokens of one sequence that follow each other are computed together, by the part of the first.
         public readonly void Run(int part, int worker)
         {
             AttentionShape shape = Forward.Shape;
-            (int first, int keyHead) = Math.DivRem(part, shape.KeyHeads);
+            (int first, int headPart) = Math.DivRem(part, HeadParts);
             if (Continues(first))
             {
                 return;
@@ -85,27 +97,22 @@ public static unsafe partial class CachedAttention
                 end++;
             }
 
-            AttentionTile tile = new(Scratch.Of(worker), shape.HeadWidth);
-            int rows = (end - first) * shape.HeadsPerKeyHead;
-            for (int row = 0; row < rows; row += AttentionRows.Maximum)
+            (int keyHead, int heads) = shape.HeadsOf(headPart, HeadParts);
+            AttentionRows rows = new()
             {
-                (int token, int head) = Math.DivRem(row, shape.HeadsPerKeyHead);
-                AttentionRows set = new()
-                {
-                    FirstToken = first + token,
-                    FirstHead = head,
-                    Count = Math.Min(AttentionRows.Maximum, rows - row),
-                    FirstKeys = Positions[first] + token + 1,
-                    KeyHead = keyHead,
-                    KeyOffset = (((nint)Slots[first] * Length * shape.KeyHeads) + keyHead) * shape.HeadWidth,
-                };
-                Forward.Run(set, tile);
-            }
+                FirstToken = first,
+                FirstHead = 0,
+                Count = (end - first) * shape.HeadsPerKeyHead,
+                FirstKeys = Positions[first] + 1,
+                KeyHead = keyHead,
+                FirstKeyRow = (long)Slots[first] * Length,
+            };
+            Forward.Run(rows, heads, Scratch.Of(worker));
         }
 
         // Whether a token is computed with the one before it: where it is the next of the same sequence, but for every so many positions,
         // so that a long prompt is shared out.
         private readonly bool Continues(int n) =>
-            n > 0 && Slots[n] == Slots[n - 1] && Positions[n] == Positions[n - 1] + 1 && Positions[n] % AttentionRows.Maximum != 0;
+            n > 0 && Slots[n] == Slots[n - 1] && Positions[n] == Positions[n - 1] + 1 && Positions[n] % TokensAtOnce(Forward.Shape) != 0;
     }
 }
