@@ -91,6 +91,11 @@ internal readonly unsafe struct CpuF16 : ICpuElements
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector<float> Load(void* source, nint i)
     {
+        if (Vector<float>.Count == Vector256<float>.Count && Vector256.IsHardwareAccelerated)
+        {
+            return Widen(Vector256.WidenLower(Vector128.Load((ushort*)source + i).ToVector256Unsafe())).AsVector();
+        }
+
         Vector<float> result = default;
         for (int lane = 0; lane < Vector<float>.Count; lane++)
         {
@@ -103,6 +108,13 @@ internal readonly unsafe struct CpuF16 : ICpuElements
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Store(void* destination, nint i, Vector<float> value)
     {
+        if (Vector<float>.Count == Vector256<float>.Count && Vector256.IsHardwareAccelerated)
+        {
+            Vector256<uint> narrow = Narrow(value.AsVector256());
+            Vector256.Narrow(narrow, narrow).GetLower().Store((ushort*)destination + i);
+            return;
+        }
+
         for (int lane = 0; lane < Vector<float>.Count; lane++)
         {
             ((Half*)destination)[i + lane] = (Half)value[lane];
@@ -114,4 +126,33 @@ internal readonly unsafe struct CpuF16 : ICpuElements
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void StoreOne(void* destination, nint i, float value) => ((Half*)destination)[i] = (Half)value;
+
+    // Exponent and mantissa moved to their places read as the number times 2^-112, denormals too; infinity and NaN get the full exponent.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<float> Widen(Vector256<uint> half)
+    {
+        Vector256<uint> magnitude = (half & Vector256.Create(0x7FFFu)) << 13;
+        Vector256<uint> finite = (magnitude.AsSingle() * Vector256.Create(5.1922969e33f)).AsUInt32();
+        Vector256<uint> isFinite = Vector256.LessThan(magnitude, Vector256.Create(0x7C00u << 13));
+        Vector256<uint> wide = Vector256.ConditionalSelect(isFinite, finite, magnitude | Vector256.Create(0x7F80_0000u));
+        return (wide | ((half & Vector256.Create(0x8000u)) << 16)).AsSingle();
+    }
+
+    // Normal numbers are rounded in integers, whose carry moves into the exponent; denormals by adding 0.5, whose last bit weighs 2^-24 as
+    // theirs does.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<uint> Narrow(Vector256<float> value)
+    {
+        Vector256<uint> magnitude = Vector256.Abs(value).AsUInt32();
+        Vector256<uint> sign = (value.AsUInt32() >> 16) & Vector256.Create(0x8000u);
+        Vector256<uint> odd = (magnitude >> 13) & Vector256<uint>.One;
+        Vector256<uint> normal = (magnitude + odd + Vector256.Create(unchecked(0x0FFFu - (112u << 23)))) >> 13;
+        Vector256<float> half = Vector256.Create(0.5f);
+        Vector256<uint> denormal = (magnitude.AsSingle() + half).AsUInt32() - half.AsUInt32();
+        Vector256<uint> isDenormal = Vector256.LessThan(magnitude, Vector256.Create(113u << 23));
+        Vector256<uint> isFinite = Vector256.LessThan(magnitude, Vector256.Create(143u << 23));
+        Vector256<uint> isNaN = Vector256.GreaterThan(magnitude, Vector256.Create(0x7F80_0000u));
+        Vector256<uint> special = Vector256.Create(0x7C00u) | (isNaN & Vector256.Create(0x0200u));
+        return sign | Vector256.ConditionalSelect(isFinite, Vector256.ConditionalSelect(isDenormal, denormal, normal), special);
+    }
 }

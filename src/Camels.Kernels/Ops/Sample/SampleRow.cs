@@ -1,3 +1,5 @@
+using System.Numerics;
+
 namespace Camels.Kernels.Ops;
 
 /// <summary>
@@ -8,6 +10,9 @@ internal unsafe struct SampleRow(float* logits, int vocabulary, float largest, f
 {
     private const int DigitBits = 8;
     private const int Buckets = 1 << DigitBits;
+
+    /// <summary>Weights computed at a time.</summary>
+    private const int BlockIds = 256;
 
     // Kept are the ids with a key above this, and the first so many ids with just this key.
     private uint _smallestKey = 0;
@@ -35,46 +40,63 @@ internal unsafe struct SampleRow(float* logits, int vocabulary, float largest, f
     }
 
     /// <summary>The sum of exp((logit − largest) / temperature) over the kept ids.</summary>
-    public readonly double TotalWeight()
-    {
-        double total = 0;
-        int ties = 0;
-        for (int v = 0; v < vocabulary; v++)
-        {
-            if (IsKept(Key(logits[v]), ref ties))
-            {
-                total += Weight(logits[v]);
-            }
-        }
-
-        return total;
-    }
+    public readonly double TotalWeight() => Walk(double.PositiveInfinity).Sum;
 
     /// <summary>The first kept id at which the running sum of weights exceeds <paramref name="threshold"/>, which is below the total.</summary>
     public readonly int Find(double threshold)
     {
-        double running = 0;
+        int id = Walk(threshold).Id;
+        return id < vocabulary ? id : throw new InvalidOperationException("the threshold is not below the total weight");
+    }
+
+    // Adds the weights of the kept ids in order until the sum exceeds the threshold at id.
+    private readonly (double Sum, int Id) Walk(double threshold)
+    {
+        Span<float> weights = stackalloc float[BlockIds];
+        double sum = 0;
         int ties = 0;
-        for (int v = 0; v < vocabulary; v++)
+        for (int first = 0; first < vocabulary; first += BlockIds)
         {
-            if (IsKept(Key(logits[v]), ref ties))
+            int count = Math.Min(BlockIds, vocabulary - first);
+            FillWeights(weights, first, count);
+            for (int i = 0; i < count; i++)
             {
-                running += Weight(logits[v]);
-                if (running > threshold)
+                if (IsKept(Key(logits[first + i]), ref ties))
                 {
-                    return v;
+                    sum += weights[i];
+                    if (sum > threshold)
+                    {
+                        return (sum, first + i);
+                    }
                 }
             }
         }
 
-        throw new InvalidOperationException("the threshold is not below the total weight");
+        return (sum, vocabulary);
     }
 
-    // Unsigned integers in the order of the numbers; −0 is 0.
+    private readonly void FillWeights(Span<float> weights, int first, int count)
+    {
+        int width = Vector<float>.Count;
+        Vector<float> shift = new(largest);
+        int i = 0;
+        for (; i <= count - width; i += width)
+        {
+            CpuMath.Exp((CpuF32.Load(logits, first + i) - shift) / temperature).CopyTo(weights[i..]);
+        }
+
+        for (; i < count; i++)
+        {
+            weights[i] = Weight(logits[first + i]);
+        }
+    }
+
+    // Unsigned integers in the order of the numbers: all bits of negative ones turned, the sign of the others. −0 is 0. The sign of a logit
+    // is as good as random: no branch.
     private static uint Key(float logit)
     {
-        uint bits = BitConverter.SingleToUInt32Bits(logit + 0f);
-        return (bits & 0x8000_0000) != 0 ? ~bits : bits | 0x8000_0000;
+        int bits = BitConverter.SingleToInt32Bits(logit + 0f);
+        return (uint)(bits ^ ((bits >> 31) | int.MinValue));
     }
 
     private static float LogitOf(uint key) =>
@@ -103,16 +125,28 @@ internal unsafe struct SampleRow(float* logits, int vocabulary, float largest, f
         return needed;
     }
 
+    // The sums over the kept ids with this prefix for each value of the next digit.
     private readonly void SumByDigit(Span<double> sums, uint prefix, int shift, bool byWeight)
     {
         sums.Clear();
         int ties = 0;
-        for (int v = 0; v < vocabulary; v++)
+        int width = Vector<float>.Count;
+        Vector<float> smallest = new(LogitOf((uint)((ulong)prefix << (shift + DigitBits))));
+        for (int first = 0; first < vocabulary; first += width)
         {
-            uint key = Key(logits[v]);
-            if (IsKept(key, ref ties) && ((ulong)key >> (shift + DigitBits)) == prefix)
+            int end = Math.Min(vocabulary, first + width);
+            if (end - first == width && Vector.LessThanAll(CpuF32.Load(logits, first), smallest))
             {
-                sums[(int)(key >> shift) & (Buckets - 1)] += byWeight ? Weight(logits[v]) : 1;
+                continue;              // all have smaller prefixes, which is usual behind the first digit
+            }
+
+            for (int v = first; v < end; v++)
+            {
+                uint key = Key(logits[v]);
+                if (((ulong)key >> (shift + DigitBits)) == prefix && IsKept(key, ref ties))
+                {
+                    sums[(int)(key >> shift) & (Buckets - 1)] += byWeight ? Weight(logits[v]) : 1;
+                }
             }
         }
     }
