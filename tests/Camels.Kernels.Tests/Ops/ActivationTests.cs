@@ -38,6 +38,34 @@ public class ActivationTests
         AssertClose([0, 0, 0, 0.5f, 0.5f, 0.5f, 1, 1, 1], gradient);
     }
 
+    /// <summary>In a vector or in a scalar tail: a result must not depend on how many elements stand beside it.</summary>
+    [Fact]
+    public void An_element_has_the_same_bits_alone_and_among_others()
+    {
+        const int Elements = 64;
+        using Device cpu = Device.OpenCpu(threads: 1);
+        using HostTensors tensors = new(cpu);
+        Tensor x = tensors.Of([.. Enumerable.Range(0, Elements).Select(i => (i * 0.37f) - 12)]);
+        Tensor other = tensors.Normal(new Random(1), DType.F32, Elements);
+        Tensor second = tensors.New(DType.F32, Elements);
+        foreach (Action<Tensor, Tensor, Tensor> run in (Action<Tensor, Tensor, Tensor>[])[
+            (y, x, _) => Gelu.Forward(cpu.Stream, y: y, x: x), (y, x, dy) => Gelu.Backward(cpu.Stream, dx: y, dy: dy, x: x),
+            (y, x, raised) => SwiGlu.Forward(cpu.Stream, hidden: y, gated: x, raised: raised),
+            (y, x, raised) => SwiGlu.Backward(
+                cpu.Stream, dGated: y, dRaised: second.Rows(0, y.Shape[0]), dHidden: raised, gated: x, raised: raised)])
+        {
+            Tensor together = tensors.New(DType.F32, Elements);
+            Tensor alone = tensors.New(DType.F32, Elements);
+            run(together, x, other);
+            for (int i = 0; i < Elements; i++)
+            {
+                run(alone.Rows(i, 1), x.Rows(i, 1), other.Rows(i, 1));
+            }
+
+            Assert.Equal(together.AsSpan<int>().ToArray(), alone.AsSpan<int>().ToArray());
+        }
+    }
+
     [Fact]
     public void NaN_stays_NaN()
     {
