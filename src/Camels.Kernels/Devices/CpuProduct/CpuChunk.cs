@@ -4,8 +4,8 @@ namespace Camels.Kernels;
 
 /// <summary>
 /// As much of a matrix product as is packed at once, and its division into tiles, which the sizes alone decide. The left factor is packed
-/// by all threads together. So is a small right factor; of a large one each tile packs the block of k that it is at, which then never
-/// leaves that core's second cache.
+/// by all threads together, unless it can be read where it lies. So is a small right factor; of a large one each tile packs the block of k
+/// that it is at, which then never leaves that core's second cache.
 /// </summary>
 internal unsafe struct CpuChunk
 {
@@ -22,6 +22,7 @@ internal unsafe struct CpuChunk
     private const int EnoughTiles = 8;
     private const int SharedElements = 128 << 10;   // a right factor of 512 KiB stays in every second cache
     private const int CacheLine = 64;
+    private const int SetStrideElements = 1024;     // 4 KiB
 
     public CpuScratch Scratch;
     public CpuOperand Left;
@@ -30,9 +31,17 @@ internal unsafe struct CpuChunk
     public int Columns;
     public int Steps;
     public int RowsPerTile;
+    public int Workers;
 
     /// <summary>Number of tiles, those of the first columns first.</summary>
     public readonly int Tiles => RowTiles * ColumnTiles;
+
+    // Rows of the left factor that are read where they lie: those of whole panels in single precision, unless the lines that are read
+    // together share one set of the first cache, or lie too far apart for the second.
+    private readonly int RowsInPlace =>
+        Left.DType == DType.F32 && (Left.ChainOutermost ? Left.Stride <= SetStrideElements / 2 : Left.Stride % SetStrideElements != 0)
+            ? Rows - (Rows % CpuTile.Rows)
+            : 0;
 
     private readonly bool SharesRight => Rows > FewestRows && (long)Columns * Steps <= SharedElements;
 
@@ -61,19 +70,21 @@ internal unsafe struct CpuChunk
         CpuPackWork work = new()
         {
             Chunk = this,
-            LeftPanels = new CpuParts(CpuPanels.Count(Rows, CpuTile.Rows), (long)CpuTile.Rows * Steps),
+            LeftGroups = new CpuParts(CpuPanels.Count(Rows - RowsInPlace, CpuPackWork.RowsPerGroup), (long)CpuPackWork.RowsPerGroup * Steps),
+            FirstRow = RowsInPlace,
             RightPanels = new CpuParts(SharesRight ? CpuPanels.Count(Columns, CpuTile.Columns) : 0, (long)CpuTile.Columns * Steps),
         };
-        workers.Run(ref work, work.LeftPanels.Count + work.RightPanels.Count);
+        workers.Run(ref work, work.LeftGroups.Count + work.RightPanels.Count);
     }
 
     /// <summary>
-    /// The products of one tile over <paramref name="steps"/> steps of k, added to result if <paramref name="accumulate"/>. Meanwhile what
-    /// the tile's next block will pack, from <paramref name="nextK"/> on, is fetched.
+    /// The products of one block of a tile, added to result if <paramref name="accumulate"/>. Meanwhile what will be packed for
+    /// <paramref name="next"/> is fetched, and the rows that will be written or read at <paramref name="upcoming"/>.
     /// </summary>
     public readonly void RunBlock(
-        int tile, int worker, float* result, nint stride, int k, int steps, int nextK, int nextSteps, bool accumulate, bool whole)
+        CpuBlock block, CpuBlock next, int worker, CpuTarget result, CpuTarget upcoming, bool accumulate, bool whole)
     {
+        (int tile, int k, int steps) = block;
         (int firstRow, int rows) = RowsOf(tile);
         (int firstColumn, int columns) = ColumnsOf(tile);
         float* right = Scratch.Right + ((nint)firstColumn * Steps) + (k * CpuTile.Columns);
@@ -85,38 +96,25 @@ internal unsafe struct CpuChunk
             PackRight(right, panelElements, firstColumn, columns, k, steps);
         }
 
-        float* left = Scratch.Left + ((nint)firstRow * Steps) + (k * CpuTile.Rows);
         for (int row = 0; row < rows; row += CpuTile.Rows)
         {
-            Fetch(firstColumn, columns, nextK, nextSteps, row, rows);
+            Fetch(next, row, rows);
+            upcoming.Fetch(row + CpuTile.Rows, Math.Min(rows, row + (2 * CpuTile.Rows)), columns);
+            CpuLeft left = LeftAt(firstRow + row, k);
             float* panel = right;
             for (int column = 0; column < columns; column += CpuTile.Columns)
             {
-                if (accumulate && Sse.IsSupported)
-                {
-                    FetchNext(result + (row * stride) + column + CpuTile.Columns, stride);
-                }
-
                 int tileRows = whole ? CpuTile.Rows : Math.Min(CpuTile.Rows, rows - row);
                 int tileColumns = whole ? CpuTile.Columns : Math.Min(CpuTile.Columns, columns - column);
-                CpuTile.Run(result + (row * stride) + column, stride, left, panel, steps, tileRows, tileColumns, accumulate, (nint)CpuTile.Rows * Steps);
+                CpuTile.Run(result.At(row, column), result.Stride, left, panel, steps, tileRows, tileColumns, accumulate);
                 panel += panelElements;
             }
-
-            left += (nint)CpuTile.Rows * Steps;
         }
     }
 
-    private static void FetchNext(float* target, nint stride)
-    {
-        for (int row = 0; row < CpuTile.Rows; row++)
-        {
-            Sse.Prefetch0(target);
-            Sse.Prefetch0(target + 16);
-            Sse.Prefetch0(target + 32);
-            target += stride;
-        }
-    }
+    private readonly CpuLeft LeftAt(int row, int k) => row < RowsInPlace
+        ? CpuLeft.InPlace(Left.From(row, k))
+        : CpuLeft.Packed(Scratch.Left + ((nint)row * Steps), Steps, k);
 
     private readonly void PackRight(float* panel, nint panelElements, int firstColumn, int columns, int k, int steps)
     {
@@ -127,24 +125,26 @@ internal unsafe struct CpuChunk
         }
     }
 
-    // The share of the next block that is due at this row.
-    private readonly void Fetch(int firstColumn, int columns, int k, int steps, int row, int rows)
+    // The share of the next block that is due at this row. The memory's latency is hidden behind the products.
+    private readonly void Fetch(CpuBlock next, int row, int rows)
     {
-        if (SharesRight || steps == 0 || !Sse.IsSupported)
+        if (SharesRight || next.Tile >= Tiles || !Sse.IsSupported)
         {
             return;
         }
 
-        int vectors = Right.ChainOutermost ? steps : columns;
-        int elements = Right.ChainOutermost ? columns : steps;
+        (int first, int columns) = ColumnsOf(next.Tile);
+        CpuOperand source = Right.From(first, next.K);
+        int vectors = source.ChainOutermost ? next.Steps : columns;
+        nint bytes = (source.ChainOutermost ? columns : next.Steps) * source.DType.Bytes();
+        nint strideBytes = source.Stride * source.DType.Bytes();
         int last = (int)((long)vectors * Math.Min(row + CpuTile.Rows, rows) / rows);
         for (int i = (int)((long)vectors * row / rows); i < last; i++)
         {
-            byte* line = (byte*)(Right.ChainOutermost ? Right.From(firstColumn, k + i) : Right.From(firstColumn + i, k)).Address;
-            byte* end = line + (elements * Right.DType.Bytes());
-            for (; line < end; line += CacheLine)
+            byte* vector = (byte*)source.Address + (i * strideBytes);
+            for (nint offset = 0; offset < bytes; offset += CacheLine)
             {
-                Sse.Prefetch1(line);
+                Sse.Prefetch1(vector + offset);
             }
         }
     }
@@ -159,31 +159,53 @@ internal unsafe struct CpuChunk
     }
 }
 
-/// <summary>Packs the panels of a chunk: those of the left factor, then those of the right.</summary>
+/// <summary>Packs the panels of a chunk: those of the left factor in groups, then those of the right.</summary>
 internal unsafe struct CpuPackWork : ICpuWork
 {
+    /// <summary>Rows of the left factor that are packed together: some cache lines of each step, where k is outermost.</summary>
+    public const int RowsPerGroup = 8 * CpuTile.Rows;
+
+    private const int StepsAtOnce = 32;
+
     public CpuChunk Chunk;
-    public CpuParts LeftPanels;
+    public CpuParts LeftGroups;
     public CpuParts RightPanels;
+    public int FirstRow;
 
     public readonly void Run(int part, int worker)
     {
-        if (part < LeftPanels.Count)
+        if (part < LeftGroups.Count)
         {
-            PackPanels(Chunk.Scratch.Left, CpuTile.Rows, Chunk.Left, Chunk.Rows, LeftPanels, part);
+            for (int group = LeftGroups.Start(part); group < LeftGroups.End(part); group++)
+            {
+                int first = FirstRow + (group * RowsPerGroup);
+                PackGroup(first, Math.Min(Chunk.Rows, first + RowsPerGroup));
+            }
         }
         else
         {
-            PackPanels(Chunk.Scratch.Right, CpuTile.Columns, Chunk.Right, Chunk.Columns, RightPanels, part - LeftPanels.Count);
+            part -= LeftGroups.Count;
+            for (int panel = RightPanels.Start(part); panel < RightPanels.End(part); panel++)
+            {
+                int first = panel * CpuTile.Columns;
+                CpuPanels.Pack(
+                    Chunk.Scratch.Right + ((nint)first * Chunk.Steps), CpuTile.Columns, Chunk.Right.From(first, k: 0),
+                    Math.Min(CpuTile.Columns, Chunk.Columns - first), Chunk.Steps);
+            }
         }
     }
 
-    private readonly void PackPanels(float* buffer, int width, CpuOperand source, int vectors, CpuParts panels, int part)
+    private readonly void PackGroup(int first, int end)
     {
-        for (int panel = panels.Start(part); panel < panels.End(part); panel++)
+        int stepsAtOnce = Chunk.Left.ChainOutermost ? StepsAtOnce : Math.Max(Chunk.Steps, 1);
+        for (int k = 0; k < Chunk.Steps; k += stepsAtOnce)
         {
-            int first = panel * width;
-            CpuPanels.Pack(buffer + ((nint)first * Chunk.Steps), width, source.From(first, k: 0), Math.Min(width, vectors - first), Chunk.Steps);
+            for (int row = first; row < end; row += CpuTile.Rows)
+            {
+                CpuPanels.Pack(
+                    Chunk.Scratch.Left + ((nint)row * Chunk.Steps) + (k * CpuTile.Rows), CpuTile.Rows, Chunk.Left.From(row, k),
+                    Math.Min(CpuTile.Rows, end - row), Math.Min(stepsAtOnce, Chunk.Steps - k));
+            }
         }
     }
 }

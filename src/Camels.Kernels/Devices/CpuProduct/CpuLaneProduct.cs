@@ -33,6 +33,7 @@ internal static unsafe class CpuLaneProduct
                 Columns = columns,
                 Steps = steps,
                 RowsPerTile = RowsPerTile,
+                Workers = device.Workers.Count,
             };
             chunk.Pack(device.Workers);
             LaneWork work = new()
@@ -78,24 +79,30 @@ internal static unsafe class CpuLaneProduct
         private readonly void RunLane(int part, int worker, float* sums, nint stride, int lane)
         {
             CpuBlocks blocks = new(LaneBounds[lane], LaneBounds[lane + 1]);
+            CpuBlocks following = lane + 1 < Lanes ? new(LaneBounds[lane + 1], LaneBounds[lane + 2]) : new(LaneBounds[0], LaneBounds[1]);
+            CpuTarget upcoming = lane + 1 < Lanes ? CpuTarget.None : Target(part);
+            int followingTile = lane + 1 < Lanes ? part : part + Chunk.Workers;
             for (int block = 0; block < blocks.Count; block++)
             {
-                int next = blocks.Start(block + 1);
-                int nextSteps = Math.Min(CpuChunk.StepsPerBlock, Chunk.Steps - next);
+                CpuBlock next = block + 1 < blocks.Count
+                    ? blocks.Of(part, block + 1, followingTile)
+                    : following.Of(followingTile, block: 0, followingTile);
                 Chunk.RunBlock(
-                    part, worker, sums, stride, blocks.Start(block), blocks.Steps(block), next, nextSteps, accumulate: block > 0, whole: true);
+                    blocks.Of(part, block, followingTile), next, worker, new CpuTarget(sums, stride), upcoming, accumulate: block > 0, whole: true);
             }
         }
 
         private readonly void Add(int part, ReadOnlySpan<float> total, nint stride)
         {
-            (int firstRow, int rows) = Chunk.RowsOf(part);
-            (int firstColumn, int columns) = Chunk.ColumnsOf(part);
+            CpuTarget target = Target(part);
+            (_, int rows) = Chunk.RowsOf(part);
+            (_, int columns) = Chunk.ColumnsOf(part);
             for (int row = 0; row < rows; row++)
             {
-                Span<float> sum = new(ResultSum + ((firstRow + row) * Stride) + firstColumn, columns);
-                CpuLaneTree.Add(sum, total.Slice((int)(row * stride), columns));
+                CpuLaneTree.Add(new Span<float>(target.At(row, column: 0), columns), total.Slice((int)(row * stride), columns));
             }
         }
+
+        private readonly CpuTarget Target(int part) => new(ResultSum + (Chunk.RowsOf(part).First * Stride) + Chunk.ColumnsOf(part).First, Stride);
     }
 }

@@ -29,6 +29,7 @@ internal static unsafe class CpuProduct
                     Columns = columns,
                     Steps = Math.Min(stepsAtOnce, steps - k),
                     RowsPerTile = CpuChunk.UsualRows,
+                    Workers = device.Workers.Count,
                 };
                 chunk.Pack(device.Workers);
                 CpuTileWork work = new()

@@ -6,21 +6,21 @@ namespace Camels.Kernels;
 /// </summary>
 internal static unsafe class CpuTile
 {
-    /// <summary>Rows of a tile, and elements of a for each k.</summary>
+    /// <summary>Rows of a tile.</summary>
     public const int Rows = 8;
 
     /// <summary>Columns of a tile, and elements of b for each k.</summary>
     public const int Columns = 48;
 
     /// <summary>
-    /// c (rows, columns) = a (count, 8)ᵀ · b (count, 48), added to c if <paramref name="accumulate"/>. Rows of c are
+    /// c (rows, columns) = left (8, count) · b (count, 48), added to c if <paramref name="accumulate"/>. Rows of c are
     /// <paramref name="stride"/> elements apart; nothing outside rows × columns is touched.
     /// </summary>
-    public static void Run(float* c, nint stride, float* a, float* b, nint count, int rows, int columns, bool accumulate, nint ahead)
+    public static void Run(float* c, nint stride, CpuLeft left, float* b, nint count, int rows, int columns, bool accumulate)
     {
         if (rows == Rows && columns % ColumnStep == 0)
         {
-            RunWhole(c, stride, a, b, count, columns, accumulate, ahead);
+            RunWhole(c, stride, left, b, count, columns, accumulate);
             return;
         }
 
@@ -30,30 +30,30 @@ internal static unsafe class CpuTile
             Copy(tile, Columns, c, stride, rows, columns);
         }
 
-        RunWhole(tile, Columns, a, b, count, columns, accumulate, ahead);
+        RunWhole(tile, Columns, left, b, count, columns, accumulate);
         Copy(c, stride, tile, Columns, rows, columns);
     }
 
     private static int ColumnStep => CpuPath.UsesVector512 ? 16 : CpuPath.UsesVector256 ? 24 : 4;
 
-    private static void RunWhole(float* c, nint stride, float* a, float* b, nint count, int columns, bool accumulate, nint ahead)
+    private static void RunWhole(float* c, nint stride, CpuLeft left, float* b, nint count, int columns, bool accumulate)
     {
         if (CpuPath.UsesVector512)
         {
-            CpuTile512.Run(c, stride, a, b, count, columns, accumulate, ahead);
+            CpuTile512.Run(c, stride, left, b, count, columns, accumulate);
         }
         else if (CpuPath.UsesVector256)
         {
-            CpuTile256.Run(c, stride, a, b, count, columns, accumulate, ahead);
+            CpuTile256.Run(c, stride, left, b, count, columns, accumulate);
         }
         else
         {
-            RunScalar(c, stride, a, b, count, columns, accumulate, ahead);
+            RunScalar(c, stride, left, b, count, columns, accumulate);
         }
     }
 
     // Without fused multiply-add in hardware: a product and an addition, each rounded.
-    private static void RunScalar(float* c, nint stride, float* a, float* b, nint count, int columns, bool accumulate, nint ahead)
+    private static void RunScalar(float* c, nint stride, CpuLeft left, float* b, nint count, int columns, bool accumulate)
     {
         for (int row = 0; row < Rows; row++)
         {
@@ -64,15 +64,15 @@ internal static unsafe class CpuTile
                 float c1 = accumulate ? target[1] : 0;
                 float c2 = accumulate ? target[2] : 0;
                 float c3 = accumulate ? target[3] : 0;
-                float* left = a + row;
+                float* a = left.Start + (row * left.RowStride);
                 float* right = b + column;
                 for (nint k = count; k > 0; k--)
                 {
-                    c0 += left[0] * right[0];
-                    c1 += left[0] * right[1];
-                    c2 += left[0] * right[2];
-                    c3 += left[0] * right[3];
-                    left += Rows;
+                    c0 += *a * right[0];
+                    c1 += *a * right[1];
+                    c2 += *a * right[2];
+                    c3 += *a * right[3];
+                    a += left.Step;
                     right += Columns;
                 }
 

@@ -3,6 +3,8 @@ namespace Camels.Kernels;
 /// <summary>Computes the tiles of a chunk.</summary>
 internal unsafe struct CpuTileWork : ICpuWork
 {
+    private const int FewStepsToFetch = 256;     // below, fetching the next results costs more than waiting for them
+
     public CpuChunk Chunk;
     public float* Result;
     public nint Stride;
@@ -10,12 +12,13 @@ internal unsafe struct CpuTileWork : ICpuWork
 
     public readonly void Run(int part, int worker)
     {
-        float* result = Result + (Chunk.RowsOf(part).First * Stride) + Chunk.ColumnsOf(part).First;
+        CpuTarget result = new(Result + (Chunk.RowsOf(part).First * Stride) + Chunk.ColumnsOf(part).First, Stride);
+        CpuTarget upcoming = Chunk.Steps >= FewStepsToFetch ? result : CpuTarget.None;
         CpuBlocks blocks = new(start: 0, Chunk.Steps);
         for (int block = 0; block < blocks.Count; block++)
         {
             Chunk.RunBlock(
-                part, worker, result, Stride, blocks.Start(block), blocks.Steps(block), blocks.Start(block + 1), blocks.Steps(block + 1),
+                blocks.Of(part, block, nextTile: part), blocks.Of(part, block + 1, nextTile: part + Chunk.Workers), worker, result, upcoming,
                 Accumulate || block > 0, whole: false);
         }
     }
