@@ -15,22 +15,43 @@ internal sealed record KernelCase(string Name, string Shape, double Flops, doubl
     private const int MostRuns = 200;
     private static readonly TimeSpan Budget = TimeSpan.FromSeconds(0.4);
 
-    /// <summary>Runs it until the time is up and returns the timings; the first run does not count.</summary>
-    public Sample Measure(Device device, Arena arena, DType dtype)
+    /// <summary>
+    /// Runs it until the time is up; the first run does not count. Kernels with arithmetic are compared with a burst of multiply-adds just
+    /// before each run, the others with a copy just before all runs.
+    /// </summary>
+    public KernelSample Measure(Device device, Arena arena, DType dtype)
     {
         arena.Rewind(mark: 0);
         Action run = Prepare(new KernelTensors(device, arena, dtype));
+        double copied = Flops > 0 ? 0 : CpuCeiling.CopyBytesPerSecond(device.Workers);
         run();
         List<double> seconds = [];
+        List<double> ceilings = [];
         long began = Stopwatch.GetTimestamp();
         while (seconds.Count < LeastRuns || (seconds.Count < MostRuns && Stopwatch.GetElapsedTime(began) < Budget))
         {
+            ceilings.Add(Flops > 0 ? CpuCeiling.FmaFlopsPerSecond(device.Workers) : copied);
             long start = Stopwatch.GetTimestamp();
             run();
             seconds.Add(Stopwatch.GetElapsedTime(start).TotalSeconds);
         }
 
-        return new Sample([.. seconds]);
+        return new KernelSample(this, new Sample([.. seconds]), [.. ceilings]);
+    }
+}
+
+/// <summary>The timings of a kernel, and what the machine could do at each of them, in FLOP/s or bytes/s.</summary>
+internal sealed record KernelSample(KernelCase Kernel, Sample Sample, double[] Ceilings)
+{
+    /// <summary>The median over the runs of the kernel's rate as a share of the ceiling measured beside it.</summary>
+    public double ShareOfCeiling
+    {
+        get
+        {
+            double work = Kernel.Flops > 0 ? Kernel.Flops : Kernel.Bytes;
+            double[] shares = [.. Sample.Seconds.Zip(Ceilings, (seconds, ceiling) => work / seconds / ceiling).Order()];
+            return shares[shares.Length / 2];
+        }
     }
 }
 

@@ -8,13 +8,13 @@ namespace Camels.Cli.Measurements;
 internal sealed record KernelResult(
     string Name, string Shape, double MedianSeconds, double Spread, double GigaflopsPerSecond, double GigabytesPerSecond, double ShareOfCeiling)
 {
-    /// <summary>Kernels with arithmetic are compared with the peak of multiply-adds, the others with the speed of a copy.</summary>
-    public static KernelResult Of(KernelCase kernel, Sample sample, double peakFlops, double copyBytes)
+    /// <summary>The figures of a kernel's timings.</summary>
+    public static KernelResult Of(KernelSample measured)
     {
-        double flops = kernel.Flops / sample.Median;
-        double bytes = kernel.Bytes / sample.Median;
+        (KernelCase kernel, Sample sample, _) = measured;
         return new KernelResult(
-            kernel.Name, kernel.Shape, sample.Median, sample.Spread, flops / 1e9, bytes / 1e9, kernel.Flops > 0 ? flops / peakFlops : bytes / copyBytes);
+            kernel.Name, kernel.Shape, sample.Median, sample.Spread, kernel.Flops / sample.Median / 1e9, kernel.Bytes / sample.Median / 1e9,
+            measured.ShareOfCeiling);
     }
 }
 
@@ -76,8 +76,9 @@ internal sealed record KernelReport(
                 kernel.GigaflopsPerSecond > 0 ? Screen.Fixed(kernel.GigaflopsPerSecond, 1) : "", Screen.Fixed(kernel.GigabytesPerSecond, 1),
                 $"{Screen.Fixed(100 * kernel.ShareOfCeiling, 0)} %",
             }));
-        screen.Line($"{Threads} threads, {Precision}; ceilings measured in this run: {Screen.Fixed(FmaPeakFlopsPerSecond / 1e9, 1)} GFLOP/s of fp32 "
+        screen.Line($"{Threads} threads, {Precision}; best of this run: {Screen.Fixed(FmaPeakFlopsPerSecond / 1e9, 1)} GFLOP/s of fp32 "
             + $"multiply-adds, {Screen.Fixed(CopyBytesPerSecond / 1e9, 1)} GB/s of copying (reads and writes together)");
+        screen.Line("of ceiling: the median over pairs of a run and the multiply-adds (or, without arithmetic, the copy) just before it");
     }
 
     private static string Key(KernelResult kernel) => $"{kernel.Name} ({kernel.Shape})";

@@ -72,21 +72,22 @@ internal sealed class BenchKernelsVerb : Verb
 
     private static KernelReport Measure(KernelCase[] cases, Device device, Precision precision, Screen screen)
     {
-        int threads = device.Workers.Count;
-        double peak = CpuCeiling.FmaPeakFlopsPerSecond(threads);
-        double copy = CpuCeiling.CopyBytesPerSecond(threads);
+        double peak = CpuCeiling.FmaPeakFlopsPerSecond(device.Workers.Count);
+        double copy = CpuCeiling.CopyBytesPerSecond(device.Workers);
         using Arena arena = Arena.Allocate(device, ArenaBytes, "measurements");
         List<KernelResult> results = [];
         using ProgressBar bar = screen.Progress("measuring", cases.Length);
         foreach (KernelCase kernel in cases)
         {
-            Sample sample = kernel.Measure(device, arena, precision.Compute);
-            results.Add(KernelResult.Of(kernel, sample, peak, copy));
+            KernelSample measured = kernel.Measure(device, arena, precision.Compute);
+            results.Add(KernelResult.Of(measured));
+            double ceiling = measured.Ceilings.Max();
+            (peak, copy) = kernel.Flops > 0 ? (Math.Max(peak, ceiling), copy) : (peak, Math.Max(copy, ceiling));
             bar.Report(results.Count, kernel.Name);
         }
 
         return new KernelReport(
-            $"{device.Name}, {CpuPath.Name}, {Machine.Read().Processor}", threads, precision.Name, Build.Commit, peak, copy, results);
+            $"{device.Name}, {CpuPath.Name}, {Machine.Read().Processor}", device.Workers.Count, precision.Name, Build.Commit, peak, copy, results);
     }
 
     private static double Share(string text) =>

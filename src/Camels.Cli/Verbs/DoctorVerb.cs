@@ -5,6 +5,7 @@ using System.Runtime.Intrinsics.X86;
 using Camels.Cli.Measurements;
 using Camels.Cli.Output;
 using Camels.Engine;
+using Camels.Kernels;
 
 namespace Camels.Cli.Verbs;
 
@@ -20,7 +21,8 @@ internal sealed class DoctorVerb() : Verb(
         int cores = machine.Cores;
         double peakOfOne = CpuCeiling.FmaPeakFlopsPerSecond(threads: 1);
         double peak = CpuCeiling.FmaPeakFlopsPerSecond(cores);
-        double copy = CpuCeiling.CopyBytesPerSecond(cores);
+        using CpuWorkers workers = new(cores);
+        double copy = CpuCeiling.CopyBytesPerSecond(workers);
         string gpu = File.Exists("/proc/driver/nvidia/version") ? "an NVIDIA driver is here, but" : "no NVIDIA driver here, and";
 
         screen.Table(
