@@ -28,7 +28,7 @@ public sealed class Arena : IDisposable
 
     /// <summary>An arena of <paramref name="bytes"/> on <paramref name="device"/>; <paramref name="name"/> is for messages.</summary>
     public static Arena Allocate(Device device, long bytes, string name) =>
-        new(device, DeviceMemory.Allocate(device, bytes), bytes, name);
+        new(device, DeviceMemory.AllocateUninitialised(device, bytes), bytes, name);
 
     /// <summary>An arena without memory or limit, on a planning device.</summary>
     public static Arena Measure(Device planning, string name) =>
@@ -51,9 +51,9 @@ public sealed class Arena : IDisposable
         _usedBytes = end;
         PeakBytes = Math.Max(PeakBytes, end);
         Tensor tensor = new(_memory.Address + (nint)start, dtype, shape);
-        if (Poisoned && _device.Kind != DeviceKind.Planning)
+        if (Poisoned)
         {
-            tensor.FillBytes(0xFF);
+            HostTransfer.Fill(_device.Stream, tensor, value: 0xFF);
         }
 
         return tensor;

@@ -1,3 +1,5 @@
+using Camels.Kernels.Interop;
+
 namespace Camels.Kernels;
 
 /// <summary>Where and how operators compute.</summary>
@@ -12,18 +14,25 @@ public enum DeviceKind
     /// <summary>SIMD on the processor's cores.</summary>
     Cpu,
 
+    /// <summary>An NVIDIA GPU: the kernels of native/cuda through the machine's CUDA driver.</summary>
+    Cuda,
+
+    /// <summary>The same kernels, launched by the same code, run on the CPU by the PTX machine.</summary>
+    CudaEmulated,
+
     /// <summary>Nothing is computed: operators check shapes and return, so that a pass over it measures memory.</summary>
     Planning,
 }
 
-/// <summary>A place that computes. Owns its threads; memory belongs to <see cref="DeviceMemory"/> and <see cref="Arena"/>.</summary>
+/// <summary>A place that computes. Owns its threads and streams; memory belongs to <see cref="DeviceMemory"/> and <see cref="Arena"/>.</summary>
 public sealed class Device : IDisposable
 {
-    private Device(DeviceKind kind, string name, CpuWorkers? workers)
+    private Device(DeviceKind kind, string name, CpuWorkers? workers, CudaDevice? cuda = null)
     {
         Kind = kind;
         Name = name;
         Workers = workers!;
+        Cuda = cuda;
         Scratch = workers is null ? null! : new CpuScratch(this, workers.Count);
         Stream = new DeviceStream(this);
     }
@@ -40,7 +49,13 @@ public sealed class Device : IDisposable
     /// <summary>Packing memory of a <see cref="DeviceKind.Cpu"/> device; null elsewhere.</summary>
     internal CpuScratch Scratch { get; }
 
-    /// <summary>The device's one stream of work, in order.</summary>
+    /// <summary>Driver, context and kernels of a <see cref="DeviceKind.Cuda"/> or <see cref="DeviceKind.CudaEmulated"/> device; null elsewhere.</summary>
+    internal CudaDevice? Cuda { get; }
+
+    /// <summary>True where tensors are memory that the host can read and write.</summary>
+    public bool IsHost => Kind is DeviceKind.Reference or DeviceKind.Plain or DeviceKind.Cpu;
+
+    /// <summary>The device's main stream of work, in order.</summary>
     public DeviceStream Stream { get; }
 
     /// <summary>Double-precision loops on one thread.</summary>
@@ -59,9 +74,26 @@ public sealed class Device : IDisposable
         return new Device(DeviceKind.Cpu, "cpu", new CpuWorkers(threads == 0 ? Environment.ProcessorCount : threads));
     }
 
+    /// <summary>GPU <paramref name="ordinal"/> of this machine.</summary>
+    /// <exception cref="NativeException">Missing: no driver, no such GPU, or one of them is too old; the message says what to do.</exception>
+    public static Device OpenCuda(int ordinal = 0)
+    {
+        CudaDriver driver = CudaDriver.FromMachine(out string reason) ?? throw new NativeException(NativeFailure.Missing, reason);
+        return OpenOn(driver, DeviceKind.Cuda, ordinal, $"cuda:{ordinal}");
+    }
+
+    /// <summary>A device over any driver.</summary>
+    internal static Device OpenOn(CudaDriver driver, DeviceKind kind, int ordinal, string name) =>
+        new(kind, name, workers: null, new CudaDevice(driver, ordinal));
+
+    /// <summary>Another stream, whose work runs beside that of <see cref="Stream"/>.</summary>
+    public DeviceStream NewStream() => new(this);
+
     /// <inheritdoc/>
     public void Dispose()
     {
+        Stream.Dispose();
+        Cuda?.Dispose();
         Workers?.Dispose();
         Scratch?.Dispose();
     }

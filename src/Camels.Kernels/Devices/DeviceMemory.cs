@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Camels.Kernels.Interop;
 
 namespace Camels.Kernels;
 
@@ -11,9 +12,12 @@ public sealed unsafe class DeviceMemory : SafeHandle
     private static long _liveBytes;
     private static long _allocations;
 
-    private DeviceMemory(nint block, long bytes)
+    private readonly CudaMemory? _cuda;
+
+    private DeviceMemory(nint block, long bytes, CudaMemory? cuda = null)
         : base(invalidHandleValue: 0, ownsHandle: true)
     {
+        _cuda = cuda;
         SetHandle(block);
         Address = (block + AlignmentBytes - 1) & ~(nint)(AlignmentBytes - 1);
         Bytes = bytes;
@@ -35,7 +39,22 @@ public sealed unsafe class DeviceMemory : SafeHandle
     public override bool IsInvalid => handle == 0;
 
     /// <summary>Allocates zeroed memory. On a planning device nothing is allocated and the address must not be used.</summary>
+    /// <exception cref="InsufficientMemoryException">The device has not so much.</exception>
     public static DeviceMemory Allocate(Device device, long bytes)
+    {
+        DeviceMemory memory = AllocateUninitialised(device, bytes);
+        if (memory._cuda is not null && bytes > 0)
+        {
+            device.Stream.Cuda!.Fill(memory.Address, value: 0, bytes);
+            device.Stream.Synchronize();        // other streams may read it at once
+        }
+
+        return memory;
+    }
+
+    /// <summary>Allocates memory with unknown content, for what is written before it is read.</summary>
+    /// <exception cref="InsufficientMemoryException">The device has not so much.</exception>
+    public static DeviceMemory AllocateUninitialised(Device device, long bytes)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(bytes);
         if (device.Kind == DeviceKind.Planning)
@@ -43,20 +62,24 @@ public sealed unsafe class DeviceMemory : SafeHandle
             return new DeviceMemory(block: 0, bytes);
         }
 
+        CudaMemory? cuda = device.Cuda is null ? null : new CudaMemory(device.Cuda.Context, bytes);
+        nint block = cuda is null ? HostBlock(device, bytes) : cuda.Raw;
+        _ = Interlocked.Add(ref _liveBytes, bytes);
+        _ = Interlocked.Increment(ref _allocations);
+        return new DeviceMemory(block, bytes, cuda);
+    }
+
+    private static nint HostBlock(Device device, long bytes)
+    {
         // Zeroed by the system when a page is first written, which for a large block is later than now, or never.
-        void* block;
         try
         {
-            block = NativeMemory.AllocZeroed((nuint)bytes + AlignmentBytes);
+            return (nint)NativeMemory.AllocZeroed((nuint)bytes + AlignmentBytes);
         }
         catch (OutOfMemoryException)
         {
             throw new InsufficientMemoryException($"{bytes:N0} bytes were asked of {device.Name} and are not to be had");
         }
-
-        _ = Interlocked.Add(ref _liveBytes, bytes);
-        _ = Interlocked.Increment(ref _allocations);
-        return new DeviceMemory((nint)block, bytes);
     }
 
     /// <summary>The block seen as one tensor, from byte <paramref name="offsetBytes"/> on.</summary>
@@ -71,7 +94,12 @@ public sealed unsafe class DeviceMemory : SafeHandle
     /// <inheritdoc/>
     protected override bool ReleaseHandle()
     {
-        NativeMemory.Free((void*)handle);
+        if (_cuda is null)
+        {
+            NativeMemory.Free((void*)handle);
+        }
+
+        _cuda?.Dispose();
         _ = Interlocked.Add(ref _liveBytes, -Bytes);
         return true;
     }

@@ -29,6 +29,7 @@ public static partial class AdamW
             case DeviceKind.Plain: UpdateReference<float>(weight, master, firstMoment, secondMoment, gradient, settings); break;
             case DeviceKind.Cpu: UpdateCpu(stream, weight, master, firstMoment, secondMoment, gradient, settings); break;
             case DeviceKind.Planning: break;
+            default: UpdateCuda(stream, weight, master, firstMoment, secondMoment, gradient, settings); break;
         }
     }
 }

@@ -15,6 +15,7 @@ public static partial class Add
             case DeviceKind.Plain: ForwardReference<float>(y, x, residual, x.Elements); break;
             case DeviceKind.Cpu: ForwardCpu(stream, y, x, residual); break;
             case DeviceKind.Planning: break;
+            default: ForwardCuda(stream, y, x, residual); break;
         }
     }
 }

@@ -28,6 +28,7 @@ public static partial class Attention
             case DeviceKind.Plain: ForwardReference<float>(y, logSumExp, q, k, v, documentBounds, shape); break;
             case DeviceKind.Cpu: ForwardCpu(stream, y, logSumExp, q, k, v, documentBounds, shape); break;
             case DeviceKind.Planning: break;
+            default: ForwardCuda(stream, y, logSumExp, q, k, v, documentBounds, shape); break;
         }
     }
 
@@ -62,6 +63,9 @@ public static partial class Attention
                 break;
             case DeviceKind.Planning:
                 break;
+            default:
+                BackwardCuda(stream, dq, dk, dv, dy, q, k, v, y, logSumExp, delta, documentBounds, shape);
+                break;
         }
     }
 
@@ -70,7 +74,7 @@ public static partial class Attention
     {
         int count = documentBounds.Rank1();
         documentBounds.Require(DType.I32, [count]);
-        if (stream.Device.Kind == DeviceKind.Planning)
+        if (!stream.Device.IsHost)
         {
             return;
         }

@@ -16,6 +16,7 @@ public static partial class Bias
             case DeviceKind.Plain: ForwardReference<float>(y, x, bias, rows, channels); break;
             case DeviceKind.Cpu: ForwardCpu(stream, y, x, bias); break;
             case DeviceKind.Planning: break;
+            default: ForwardCuda(stream, y, x, bias); break;
         }
     }
 
@@ -32,6 +33,7 @@ public static partial class Bias
             case DeviceKind.Plain: BackwardReference<float>(dBiasSum, dy, rows, channels); break;
             case DeviceKind.Cpu: BackwardCpu(stream, dBiasSum, dy, laneBounds, lanes); break;
             case DeviceKind.Planning: break;
+            default: BackwardCuda(stream, dBiasSum, dy, laneBounds, lanes); break;
         }
     }
 }

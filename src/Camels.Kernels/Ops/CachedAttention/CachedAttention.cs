@@ -7,7 +7,7 @@ namespace Camels.Kernels.Ops;
 public static partial class CachedAttention
 {
     /// <summary>Copies row n of k and v (N, K*D) to keys and values (S, T, K*D) at [slots[n], positions[n]].</summary>
-    public static unsafe void Append(DeviceStream stream, Tensor keys, Tensor values, Tensor k, Tensor v, Tensor slots, Tensor positions)
+    public static void Append(DeviceStream stream, Tensor keys, Tensor values, Tensor k, Tensor v, Tensor slots, Tensor positions)
     {
         (int tokens, int columns) = k.Rank2();
         (int slotCount, int length, _) = keys.Rank3();
@@ -15,11 +15,19 @@ public static partial class CachedAttention
         keys.Require(k.DType, [slotCount, length, columns]);
         values.Require(k.DType, [slotCount, length, columns]);
         RequirePlaces(stream, slots, positions, tokens, slotCount, length);
-        if (stream.Device.Kind == DeviceKind.Planning)
-        {
-            return;
-        }
 
+        switch (stream.Device.Kind)
+        {
+            case DeviceKind.Reference or DeviceKind.Plain or DeviceKind.Cpu: AppendHost(keys, values, k, v, slots, positions); break;
+            case DeviceKind.Planning: break;
+            default: AppendCuda(stream, keys, values, k, v, slots, positions); break;
+        }
+    }
+
+    private static unsafe void AppendHost(Tensor keys, Tensor values, Tensor k, Tensor v, Tensor slots, Tensor positions)
+    {
+        (int tokens, int columns) = k.Rank2();
+        int length = keys.Shape[1];
         long rowBytes = (long)columns * k.DType.Bytes();
         for (int n = 0; n < tokens; n++)
         {
@@ -50,6 +58,7 @@ public static partial class CachedAttention
             case DeviceKind.Plain: ForwardReference<float>(y, q, keys, values, slots, positions, length, shape); break;
             case DeviceKind.Cpu: ForwardCpu(stream, y, q, keys, values, slots, positions, length, shape); break;
             case DeviceKind.Planning: break;
+            default: ForwardCuda(stream, y, q, keys, values, slots, positions, length, shape); break;
         }
     }
 
@@ -58,7 +67,7 @@ public static partial class CachedAttention
     {
         slots.Require(DType.I32, [tokens]);
         positions.Require(DType.I32, [tokens]);
-        if (stream.Device.Kind == DeviceKind.Planning)
+        if (!stream.Device.IsHost)
         {
             return;
         }

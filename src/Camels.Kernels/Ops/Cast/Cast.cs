@@ -18,6 +18,7 @@ public static partial class Cast
             case DeviceKind.Plain: ForwardReference<float>(y, x, x.Elements); break;
             case DeviceKind.Cpu: ForwardCpu(stream, y, x); break;
             case DeviceKind.Planning: break;
+            default: ForwardCuda(stream, y, x); break;
         }
     }
 }

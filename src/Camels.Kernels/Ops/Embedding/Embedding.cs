@@ -18,6 +18,7 @@ public static partial class Embedding
             case DeviceKind.Plain: ForwardReference<float>(y, ids, weight, rows, channels); break;
             case DeviceKind.Cpu: ForwardCpu(stream, y, ids, weight); break;
             case DeviceKind.Planning: break;
+            default: ForwardCuda(stream, y, ids, weight); break;
         }
     }
 
@@ -41,6 +42,7 @@ public static partial class Embedding
             case DeviceKind.Plain: BackwardReference<float>(dWeightSum, dy, ids, rows, channels); break;
             case DeviceKind.Cpu: BackwardCpu(stream, dWeightSum, dy, ids, order, laneBounds, lanes); break;
             case DeviceKind.Planning: break;
+            default: BackwardCuda(stream, dWeightSum, dy, ids, order, laneBounds, lanes); break;
         }
     }
 
@@ -93,7 +95,7 @@ public static partial class Embedding
 
     private static void RequireIds(DeviceStream stream, Tensor ids, int vocabulary)
     {
-        if (stream.Device.Kind == DeviceKind.Planning)
+        if (!stream.Device.IsHost)
         {
             return;
         }

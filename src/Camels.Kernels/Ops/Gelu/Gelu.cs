@@ -17,6 +17,7 @@ public static partial class Gelu
             case DeviceKind.Plain: ForwardReference<float>(y, x, x.Elements); break;
             case DeviceKind.Cpu: ForwardCpu(stream, y, x); break;
             case DeviceKind.Planning: break;
+            default: ForwardCuda(stream, y, x); break;
         }
     }
 
@@ -32,6 +33,7 @@ public static partial class Gelu
             case DeviceKind.Plain: BackwardReference<float>(dx, dy, x, x.Elements); break;
             case DeviceKind.Cpu: BackwardCpu(stream, dx, dy, x); break;
             case DeviceKind.Planning: break;
+            default: BackwardCuda(stream, dx, dy, x); break;
         }
     }
 }

@@ -24,6 +24,7 @@ public static partial class LayerNorm
             case DeviceKind.Plain: ForwardReference<float>(y, mean, rstd, x, weight, bias, rows, channels, eps); break;
             case DeviceKind.Cpu: ForwardCpu(stream, y, mean, rstd, x, weight, bias, eps); break;
             case DeviceKind.Planning: break;
+            default: ForwardCuda(stream, y, mean, rstd, x, weight, bias, eps); break;
         }
     }
 
@@ -51,6 +52,7 @@ public static partial class LayerNorm
             case DeviceKind.Plain: BackwardReference<float>(dx, dWeightSum, dBiasSum, dy, x, weight, mean, rstd); break;
             case DeviceKind.Cpu: BackwardCpu(stream, dx, dWeightSum, dBiasSum, dy, x, weight, mean, rstd, laneBounds, lanes); break;
             case DeviceKind.Planning: break;
+            default: BackwardCuda(stream, dx, dWeightSum, dBiasSum, dy, x, weight, mean, rstd, laneBounds, lanes); break;
         }
     }
 }

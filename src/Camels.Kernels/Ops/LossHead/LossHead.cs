@@ -42,6 +42,7 @@ public static partial class LossHead
             case DeviceKind.Plain: ForwardReference<float>(losses, x, weight, trainedRows, labels, workspace); break;
             case DeviceKind.Cpu: ForwardCpu(stream, losses, x, weight, trainedRows, labels, workspace); break;
             case DeviceKind.Planning: break;
+            default: ForwardCuda(stream, losses, x, weight, trainedRows, labels, workspace); break;
         }
     }
 
@@ -74,6 +75,9 @@ public static partial class LossHead
                     stream, losses, dx, dWeightSum, x, weight, trainedRows, labels, scales, trainedLaneBounds, workspace);
                 break;
             case DeviceKind.Planning: break;
+            default:
+                ForwardBackwardCuda(stream, losses, dx, dWeightSum, x, weight, trainedRows, labels, scales, trainedLaneBounds, workspace);
+                break;
         }
     }
 
@@ -94,7 +98,7 @@ public static partial class LossHead
                 $"workspace is {workspace}, expected at least {LeastWorkspaceElements(trainedTokens, channels, vocabulary)} elements");
         }
 
-        if (stream.Device.Kind != DeviceKind.Planning)
+        if (stream.Device.IsHost)
         {
             CheckIndices(trainedRows.AsSpan<int>(), labels.AsSpan<int>(), rows, vocabulary);
         }

@@ -26,6 +26,7 @@ public static partial class MatMul
             case DeviceKind.Plain: ForwardReference<float>(y, x, weight, rows, channels, outputs); break;
             case DeviceKind.Cpu: ForwardCpu(stream, y, x, weight); break;
             case DeviceKind.Planning: break;
+            default: ForwardCuda(stream, y, x, weight); break;
         }
     }
 
@@ -54,6 +55,7 @@ public static partial class MatMul
             case DeviceKind.Plain: BackwardWeightReference<float>(dWeightSum, dy, x, rows, channels, outputs); break;
             case DeviceKind.Cpu: BackwardWeightCpu(stream, dWeightSum, dy, x, laneBounds); break;
             case DeviceKind.Planning: break;
+            default: BackwardWeightCuda(stream, dWeightSum, dy, x, laneBounds); break;
         }
     }
 
@@ -70,6 +72,7 @@ public static partial class MatMul
             case DeviceKind.Plain: BackwardInputReference<float>(dx, dy, weight, rows, channels, outputs, sums); break;
             case DeviceKind.Cpu: BackwardInputCpu(stream, dx, dy, weight, sums); break;
             case DeviceKind.Planning: break;
+            default: BackwardInputCuda(stream, dx, dy, weight, sums); break;
         }
     }
 }

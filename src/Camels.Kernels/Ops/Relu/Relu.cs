@@ -14,6 +14,7 @@ public static partial class Relu
             case DeviceKind.Plain: ForwardReference<float>(y, x, x.Elements); break;
             case DeviceKind.Cpu: ForwardCpu(stream, y, x); break;
             case DeviceKind.Planning: break;
+            default: ForwardCuda(stream, y, x); break;
         }
     }
 
@@ -29,6 +30,7 @@ public static partial class Relu
             case DeviceKind.Plain: BackwardReference<float>(dx, dy, x, x.Elements); break;
             case DeviceKind.Cpu: BackwardCpu(stream, dx, dy, x); break;
             case DeviceKind.Planning: break;
+            default: BackwardCuda(stream, dx, dy, x); break;
         }
     }
 }

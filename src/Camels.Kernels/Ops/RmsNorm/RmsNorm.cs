@@ -19,6 +19,7 @@ public static partial class RmsNorm
             case DeviceKind.Plain: ForwardReference<float>(y, rstd, x, weight, rows, channels, eps); break;
             case DeviceKind.Cpu: ForwardCpu(stream, y, rstd, x, weight, eps); break;
             case DeviceKind.Planning: break;
+            default: ForwardCuda(stream, y, rstd, x, weight, eps); break;
         }
     }
 
@@ -42,6 +43,7 @@ public static partial class RmsNorm
             case DeviceKind.Plain: BackwardReference<float>(dx, dWeightSum, dy, x, weight, rstd, rows, channels); break;
             case DeviceKind.Cpu: BackwardCpu(stream, dx, dWeightSum, dy, x, weight, rstd, laneBounds); break;
             case DeviceKind.Planning: break;
+            default: BackwardCuda(stream, dx, dWeightSum, dy, x, weight, rstd, laneBounds); break;
         }
     }
 }

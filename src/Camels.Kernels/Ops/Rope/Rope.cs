@@ -36,12 +36,13 @@ public static partial class Rope
             case DeviceKind.Plain: RotateReference<float>(y, x, positions, cosines, sines, headWidth, direction); break;
             case DeviceKind.Cpu: RotateCpu(stream, y, x, positions, cosines, sines, headWidth, direction); break;
             case DeviceKind.Planning: break;
+            default: RotateCuda(stream, y, x, positions, cosines, sines, headWidth, direction); break;
         }
     }
 
     private static void RequirePositions(DeviceStream stream, Tensor positions, int positionCount)
     {
-        if (stream.Device.Kind == DeviceKind.Planning)
+        if (!stream.Device.IsHost)
         {
             return;
         }

@@ -34,6 +34,7 @@ public static partial class Sample
             case DeviceKind.Plain: ForwardReference<float>(tokens, logProbabilities, logits, uniforms, settings); break;
             case DeviceKind.Cpu: ForwardCpu(stream, tokens, logProbabilities, logits, uniforms, settings); break;
             case DeviceKind.Planning: break;
+            default: ForwardCuda(stream, tokens, logProbabilities, logits, uniforms, settings); break;
         }
     }
 

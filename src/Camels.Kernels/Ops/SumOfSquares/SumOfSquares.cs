@@ -22,6 +22,7 @@ public static partial class SumOfSquares
             case DeviceKind.Plain: ForwardReference<float>(blockSums, x, blocks, x.Elements); break;
             case DeviceKind.Cpu: ForwardCpu(stream, blockSums, x, blocks); break;
             case DeviceKind.Planning: break;
+            default: ForwardCuda(stream, blockSums, x, blocks); break;
         }
     }
 }

@@ -15,6 +15,7 @@ public static partial class SwiGlu
             case DeviceKind.Plain: ForwardReference<float>(hidden, gated, raised, gated.Elements); break;
             case DeviceKind.Cpu: ForwardCpu(stream, hidden, gated, raised); break;
             case DeviceKind.Planning: break;
+            default: ForwardCuda(stream, hidden, gated, raised); break;
         }
     }
 
@@ -32,6 +33,7 @@ public static partial class SwiGlu
             case DeviceKind.Plain: BackwardReference<float>(dGated, dRaised, dHidden, gated, raised, gated.Elements); break;
             case DeviceKind.Cpu: BackwardCpu(stream, dGated, dRaised, dHidden, gated, raised); break;
             case DeviceKind.Planning: break;
+            default: BackwardCuda(stream, dGated, dRaised, dHidden, gated, raised); break;
         }
     }
 }

@@ -15,6 +15,7 @@ public static partial class Transpose
             case DeviceKind.Plain: ForwardReference<float>(y, x, rows, columns); break;
             case DeviceKind.Cpu: ForwardCpu(stream, y, x); break;
             case DeviceKind.Planning: break;
+            default: ForwardCuda(stream, y, x); break;
         }
     }
 }

@@ -1,0 +1,15 @@
+namespace Camels.Kernels;
+
+/// <summary>The size of a launch: blocks in x, y and z, threads of a block (in x), its dynamic shared memory, and blocks of a cluster (in x).</summary>
+internal readonly record struct LaunchSize(long X, int Threads, int Y = 1, int Z = 1, int SharedBytes = 0, int Cluster = 1)
+{
+    /// <summary>Blocks of <paramref name="threads"/> that cover <paramref name="work"/>, one thread for each <paramref name="workPerThread"/>.</summary>
+    public static LaunchSize Covering(long work, int threads, int workPerThread = 1)
+    {
+        long perBlock = (long)threads * workPerThread;
+        return new LaunchSize((work + perBlock - 1) / perBlock, threads);
+    }
+
+    /// <summary>True where there is nothing to do.</summary>
+    public bool IsEmpty => X == 0 || Y == 0 || Z == 0;
+}
