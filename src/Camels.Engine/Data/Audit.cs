@@ -162,11 +162,18 @@ public sealed record Audit
     /// <summary>What is held out, or null.</summary>
     public required SplitAudit? Validation { get; init; }
 
-    /// <summary>Throws (exit code 3) what forbids training; strict: over-long and duplicate records too.</summary>
-    public void Require(bool strict)
+    /// <summary>
+    /// Throws (exit code 3) what forbids training; strict: over-long and duplicate records too. Known defects that are wanted forbid nothing.
+    /// </summary>
+    public void Require(bool strict, Compatibility compatibility = Compatibility.None)
     {
-        List<string> errors = [.. Train.Errors()];
-        errors.AddRange(Validation?.Errors().Select(error => $"validation: {error}") ?? []);
+        List<string> errors = [];
+        if (compatibility == Compatibility.None)
+        {
+            errors.AddRange(Train.Errors());
+            errors.AddRange(Validation?.Errors().Select(error => $"validation: {error}") ?? []);
+        }
+
         if (strict)
         {
             AddStrict(errors, Sources.Sum(source => source.OverLong), "are longer than a row", "longer than a row");

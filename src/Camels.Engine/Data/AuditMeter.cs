@@ -64,7 +64,7 @@ internal sealed class AuditMeter(PreparedData data)
             _tokens[source] += end - start;
             _trainedTokens[source] += row.Trained[start..end].Count((byte)1);
             int eosThatAreBos = MeasureTurns(row, start, row.Turns[firstTurn..endTurn]);
-            MeasureBos(row.Ids[start..end], eosThatAreBos);
+            MeasureBos(row.Ids[start..end], eosThatAreBos + BosOfMarkers(row.Turns[firstTurn..endTurn]));
             firstTurn = endTurn;
         }
     }
@@ -93,14 +93,28 @@ internal sealed class AuditMeter(PreparedData data)
         return eosThatAreBos;
     }
 
-    private void MeasureBos(ReadOnlySpan<int> document, int eosThatAreBos)
+    // What the template itself writes between turns.
+    private int BosOfMarkers(ReadOnlySpan<Turn> turns)
+    {
+        TemplateBos bos = data.Manifest.TemplateBos;
+        int pairs = 0;
+        foreach (Turn turn in turns)
+        {
+            pairs += turn.Role == Role.User ? 1 : 0;
+        }
+
+        bool hasSystem = turns.Length > 0 && turns[0].Role == Role.System;
+        return pairs == 0 ? 0 : (hasSystem ? bos.FirstPairWithSystem : bos.FirstPair) + ((pairs - 1) * bos.LaterPair);
+    }
+
+    private void MeasureBos(ReadOnlySpan<int> document, int otherBos)
     {
         if (data.Manifest.BosId is not int bosId)
         {
             return;
         }
 
-        int count = document.Count(bosId) - eosThatAreBos;
+        int count = document.Count(bosId) - otherBos;
         _documentsByBosCount[count] = _documentsByBosCount.GetValueOrDefault(count) + 1;
         bool isRight = data.Manifest.AddsBos ? count == 1 && document[0] == bosId : count == 0;
         _wrongBos += isRight ? 0 : 1;

@@ -18,9 +18,10 @@ internal enum Fit
 
 /// <summary>
 /// Turns a conversation into the documents that fit a row. Documents begin and end at turn pairs, so every assistant turn that is kept has
-/// its EOS, under each policy. One per thread.
+/// its EOS, under each policy; open-instruct of 2023 cut wherever the row ended. One per thread.
 /// </summary>
-internal sealed class ConversationEncoder(TemplateEncoder template, int sequenceLength, OverLength policy)
+internal sealed class ConversationEncoder(
+    TemplateEncoder template, int sequenceLength, OverLength policy, Compatibility compatibility = Compatibility.None)
 {
     private readonly EncodedMessages _messages = new();
 
@@ -39,6 +40,12 @@ internal sealed class ConversationEncoder(TemplateEncoder template, int sequence
             return Fit.Whole;
         }
 
+        if (compatibility == Compatibility.OpenInstruct2023)
+        {
+            template.AppendCut(_messages, sequenceLength, Documents);
+            return Fit.Cut;
+        }
+
         return policy switch
         {
             OverLength.Drop => Fit.Dropped,
@@ -49,12 +56,21 @@ internal sealed class ConversationEncoder(TemplateEncoder template, int sequence
 
     private Fit KeepStart(int firstUser, int end)
     {
-        if (end == firstUser)
+        if (end > firstUser)
+        {
+            template.AppendDocument(_messages, firstUser, end, Documents);
+            return Fit.Cut;
+        }
+
+        // The first pair alone is too long: its question is cut, so that the answer stays whole.
+        int room = sequenceLength - template.StartTokens(_messages) - template.PairMarkerTokens(_messages, isFirst: true)
+            - _messages.Content(firstUser + 1, isFirst: false).Length;
+        if (room < 1)
         {
             return Fit.Dropped;
         }
 
-        template.AppendDocument(_messages, firstUser, end, Documents);
+        template.AppendDocument(_messages, firstUser, firstUser + 2, Documents, mostUserTokens: room);
         return Fit.Cut;
     }
 

@@ -50,7 +50,7 @@ public static class DataPreparation
     {
         settings.Check();
         ChatTemplate template = ChatTemplate.Find(settings.Template);
-        TemplateEncoder encoder = new(template, tokenizer);
+        TemplateEncoder encoder = new(template, tokenizer, settings.Compatibility);
         OpenedSource[] sources = OpenedSource.OpenAll(settings);
         using PreparedFolder folder = new(outputFolder, cancellation);
         progress?.Report(new PreparationProgress("looking for prepared data", 0, 0, 0));
@@ -70,8 +70,9 @@ public static class DataPreparation
                 VocabularySize = tokenizer.VocabularySize,
                 AddsBos = tokenizer.AddsBos,
                 BosId = tokenizer.BosId,
-                EosId = tokenizer.EosId!.Value,
+                EosId = encoder.EndId,
                 Template = template.Name,
+                TemplateBos = encoder.Bos,
                 SequenceLength = settings.SequenceLength,
                 SourceNames = [.. sources.Select(source => source.Audit.Name)],
                 Files = [],
@@ -82,7 +83,7 @@ public static class DataPreparation
             }
 
             Audit audit = Measure(partial, manifest, sources);
-            audit.Require(settings.Strict);
+            audit.Require(settings.Strict, settings.Compatibility);
             audit.Write(partial);
             manifest.Write(partial);
             return audit;

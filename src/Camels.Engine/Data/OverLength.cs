@@ -7,8 +7,8 @@ public enum OverLength
     Split,
 
     /// <summary>
-    /// The leading turn pairs that fit a row are kept, the rest is cut and counted. A cut answer is not kept: without its EOS it would teach
-    /// not to stop.
+    /// The leading turn pairs that fit a row are kept, the rest is cut and counted. Where the first pair alone is too long, its question is
+    /// cut. An answer is never cut (without its EOS it would teach not to stop): one that no row holds is dropped and counted.
     /// </summary>
     Truncate,
 

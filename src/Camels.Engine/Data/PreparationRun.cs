@@ -16,7 +16,7 @@ internal sealed class PreparationRun(
     private readonly DocumentStore _store = new(Path.Combine(folder, "documents.partial"));
     private readonly List<Conversation> _chunk = new(ChunkConversations);
     private readonly ConversationEncoder[] _encoders = [.. Enumerable.Range(0, ChunkConversations)
-        .Select(_ => new ConversationEncoder(template, settings.SequenceLength, settings.OverLength))];
+        .Select(_ => new ConversationEncoder(template, settings.SequenceLength, settings.OverLength, settings.Compatibility))];
     private readonly Fit[] _fits = new Fit[ChunkConversations];
     private readonly HashSet<UInt128> _seen = [];
     private readonly HashSet<UInt128> _inValidationSources = [];
@@ -183,7 +183,7 @@ internal sealed class PreparationRun(
         }
 
         int[] lengths = [.. documents.Select(document => _store.Documents[document].Tokens)];
-        PackedRows rows = settings.Packing ? Packing.Pack(lengths, settings.SequenceLength) : Packing.OnePerRow(lengths.Length);
+        PackedRows rows = settings.Packing && settings.Compatibility == Compatibility.None ? Packing.Pack(lengths, settings.SequenceLength) : Packing.OnePerRow(lengths.Length);
         using PreparedDataWriter writer = new(folder, split);
         for (int row = 0; row < rows.Count; row++)
         {

@@ -14,7 +14,7 @@ public sealed record PreparationSettings
     /// <summary>What to train on, in this order.</summary>
     public required IReadOnlyList<DataSource> Sources { get; init; }
 
-    /// <summary>Name of the chat template.</summary>
+    /// <summary>Name of the chat template, or the path of a user's.</summary>
     public string Template { get; init; } = "tulu";
 
     /// <summary>Most tokens of a row.</summary>
@@ -38,7 +38,7 @@ public sealed record PreparationSettings
     /// <summary>Over-long and duplicate records are errors too.</summary>
     public bool Strict { get; init; }
 
-    /// <summary>Whose behaviour.</summary>
+    /// <summary>Whose behaviour; that of open-instruct puts one conversation in a row and cuts it wherever the row ends.</summary>
     public Compatibility Compatibility { get; init; } = Compatibility.None;
 
     /// <summary>Throws (exit code 2) what no data could make right.</summary>
@@ -55,9 +55,6 @@ public sealed record PreparationSettings
         Require(
             Sources.Concat(ValidationSources).All(source => source.Examples is null or > 0),
             "data.sources: examples must be at least 1");
-        Require(
-            Compatibility == Compatibility.None,
-            "data.compatibility open_instruct_2023 is not available yet, expected none");
     }
 
     private static void Require(bool holds, string message)

@@ -23,7 +23,7 @@ internal readonly record struct RowStart(long FirstToken, long FirstDocument, lo
 public sealed record PreparedManifest
 {
     /// <summary>The version this program writes and reads; part of the key.</summary>
-    public const int CurrentVersion = 1;
+    public const int CurrentVersion = 2;
 
     internal const string FileName = "manifest.json";
     private const long MostBytes = 1 << 20;
@@ -56,6 +56,9 @@ public sealed record PreparedManifest
 
     /// <summary>Name of the chat template.</summary>
     public required string Template { get; init; }
+
+    /// <summary>How many BOS ids the template's own markers hold.</summary>
+    public required TemplateBos TemplateBos { get; init; }
 
     /// <summary>Most tokens of a row.</summary>
     public required int SequenceLength { get; init; }

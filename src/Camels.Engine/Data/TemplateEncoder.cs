@@ -1,5 +1,4 @@
-using System.Diagnostics;
-using System.Runtime.InteropServices;
+using System.Buffers;
 using Camels.Engine.Tokenizers;
 
 namespace Camels.Engine.Data;
@@ -10,33 +9,29 @@ namespace Camels.Engine.Data;
 /// </summary>
 public sealed class TemplateEncoder
 {
-    private const int NoRole = 3;
-
     private readonly ITokenizer _tokenizer;
-    private readonly int[][] _markers;
-    private readonly int[] _start;
-    private readonly int _eosId;
+    private readonly TemplateMarkers _markers;
+    private readonly int _trainedAfterAnswer;
 
     /// <param name="template">How a conversation is written.</param>
     /// <param name="tokenizer">Needs an EOS, and a BOS where it puts one before documents: else exit code 3.</param>
-    public TemplateEncoder(ChatTemplate template, ITokenizer tokenizer)
+    /// <param name="compatibility">Whose masks: open-instruct's of 2023 cover the line feed after every answer but the last.</param>
+    public TemplateEncoder(ChatTemplate template, ITokenizer tokenizer, Compatibility compatibility = Compatibility.None)
     {
+        Template = template;
         _tokenizer = tokenizer;
-        _eosId = tokenizer.EosId
-            ?? throw CamelsException.BadInput($"the tokenizer has no EOS token, which template {template.Name} needs to end an answer.");
-        _start = DocumentStart(tokenizer);
-        _markers = new int[(NoRole + 1) * NoRole][];
-        for (int previous = 0; previous <= NoRole; previous++)
-        {
-            string after = previous == NoRole ? "" : template.FrameOf((Role)previous).After;
-            for (int next = 0; next < NoRole; next++)
-            {
-                List<int> ids = [];
-                tokenizer.Encode(after + template.FrameOf((Role)next).Before, ids, isStart: previous == NoRole, parseSpecial: true);
-                _markers[(previous * NoRole) + next] = [.. ids];
-            }
-        }
+        _markers = new TemplateMarkers(template, tokenizer);
+        _trainedAfterAnswer = compatibility == Compatibility.OpenInstruct2023 ? _markers.AfterAnswerTokens : 0;
     }
+
+    /// <summary>How a conversation is written.</summary>
+    public ChatTemplate Template { get; }
+
+    /// <summary>The id that ends every answer: a generation stops at it.</summary>
+    public int EndId => _markers.EndId;
+
+    /// <summary>The BOS ids in the template's own markers.</summary>
+    public TemplateBos Bos => _markers.Bos;
 
     /// <summary>Appends the prompt that an assistant's answer follows: BOS if the tokenizer has it, the messages, the assistant's marker.</summary>
     /// <param name="messages">[system] user, assistant … user; another order is exit code 3.</param>
@@ -60,7 +55,7 @@ public sealed class TemplateEncoder
         EncodedDocuments history = new();
         Encode(messages, history);
         ids.AddRange(history.Ids(0));
-        ids.AddRange(Marker((int)Role.User, Role.Assistant));
+        ids.AddRange(_markers.Answer.Ids);
     }
 
     /// <summary>
@@ -73,7 +68,7 @@ public sealed class TemplateEncoder
         tokenizer.Encode(text, textIds, isStart: true, parseSpecial: true);
         if (textIds.Count == 0 || textIds[0] != tokenizer.BosId)
         {
-            ids.AddRange(DocumentStart(tokenizer));
+            ids.AddRange(TemplateMarkers.DocumentStart(tokenizer));
         }
 
         ids.AddRange(textIds);
@@ -84,163 +79,120 @@ public sealed class TemplateEncoder
     {
         EncodedMessages encoded = new();
         EncodeMessages(messages, encoded);
-        int firstTurn = messages[0].Role == Role.System ? 1 : 0;
-        AppendDocument(encoded, firstTurn, messages.Length, target);
+        AppendDocument(encoded, encoded.StartsWithSystem ? 1 : 0, messages.Length, target);
     }
 
     /// <summary>Encodes every content once; documents are then put together from any range of turns.</summary>
     internal void EncodeMessages(ReadOnlySpan<Message> messages, EncodedMessages target)
     {
         target.Clear();
-        foreach (Message message in messages)
+        bool hasSystem = messages[0].Role == Role.System;
+        TemplateMarker first = FirstUser(hasSystem);
+        for (int i = 0; i < messages.Length; i++)
         {
-            EncodeContent(message, target.Ids);
-            target.Add(message.Role);
+            Range content = EncodeContent(messages[i], MarkerOf(messages[i].Role), target.Ids);
+            bool needsBoth = messages[i].Role == Role.User && (first.Lead, first.IsStart) != (_markers.UserAfterAnswer.Lead, false);
+            target.Add(messages[i].Role, content, needsBoth ? EncodeContent(messages[i], first, target.Ids) : content);
         }
     }
 
     /// <summary>Tokens of a document before its first turn: BOS and the system message.</summary>
-    internal int StartTokens(EncodedMessages messages) =>
-        _start.Length + (messages.StartsWithSystem ? Marker(NoRole, Role.System).Length + messages.Content(0).Length : 0);
+    internal int StartTokens(EncodedMessages messages) => _markers.Start.Length
+        + (messages.StartsWithSystem ? _markers.System.Ids.Length + messages.Content(0, isFirst: false).Length : 0);
 
     /// <summary>Tokens of the turn pair at <paramref name="user"/>, first in its document or after another.</summary>
-    internal int PairTokens(EncodedMessages messages, int user, bool isFirst)
-    {
-        int previous = !isFirst ? (int)Role.Assistant : messages.StartsWithSystem ? (int)Role.System : NoRole;
-        return Marker(previous, Role.User).Length + messages.Content(user).Length
-            + Marker((int)Role.User, Role.Assistant).Length + messages.Content(user + 1).Length + 1;
-    }
+    internal int PairTokens(EncodedMessages messages, int user, bool isFirst) =>
+        PairMarkerTokens(messages, isFirst) + messages.Content(user, isFirst).Length + messages.Content(user + 1, isFirst: false).Length;
+
+    /// <summary>Of these, what is neither the user's content nor the answer's: markers and end.</summary>
+    internal int PairMarkerTokens(EncodedMessages messages, bool isFirst) =>
+        (isFirst ? FirstUser(messages.StartsWithSystem) : _markers.UserAfterAnswer).Ids.Length + _markers.Answer.Ids.Length + 1;
 
     /// <summary>Appends one document: BOS, the system message if there is one, and the messages first…end−1 (user first).</summary>
-    internal void AppendDocument(EncodedMessages messages, int first, int end, EncodedDocuments target)
+    /// <param name="messages">The conversation.</param>
+    /// <param name="first">A user's message.</param>
+    /// <param name="end">One past the last message.</param>
+    /// <param name="target">Receives the document.</param>
+    /// <param name="mostUserTokens">The first message's content is cut after so many tokens.</param>
+    internal void AppendDocument(EncodedMessages messages, int first, int end, EncodedDocuments target, int mostUserTokens = int.MaxValue)
     {
-        target.Begin();
-        target.Add(_start, trained: false);
-        int previous = messages.StartsWithSystem ? Append(messages, message: 0, NoRole, target) : NoRole;
-        for (int i = first; i < end; i++)
-        {
-            previous = Append(messages, i, previous, target);
-        }
-
+        Begin(messages, first, end, target, mostUserTokens);
         target.End();
     }
 
-    private int Append(EncodedMessages messages, int message, int previous, EncodedDocuments target)
+    /// <summary>Appends all messages as one document that is cut after <paramref name="mostTokens"/>, wherever that is.</summary>
+    internal void AppendCut(EncodedMessages messages, int mostTokens, EncodedDocuments target)
     {
-        Role role = messages.RoleOf(message);
-        bool isAssistant = role == Role.Assistant;
-        target.Add(Marker(previous, role), trained: false);
-        int start = target.DocumentTokens;
-        target.Add(messages.Content(message), trained: isAssistant);
-        if (isAssistant)
+        Begin(messages, messages.StartsWithSystem ? 1 : 0, messages.Count, target, int.MaxValue);
+        target.EndAt(mostTokens);
+    }
+
+    private void Begin(EncodedMessages messages, int first, int end, EncodedDocuments target, int mostUserTokens)
+    {
+        target.Begin();
+        target.Add(_markers.Start, trained: false);
+        if (messages.StartsWithSystem)
         {
-            target.Add([_eosId], trained: true);
+            target.Add(_markers.System.Ids, trained: false);
+            AddContent(messages.Content(0, isFirst: false), Role.System, target);
+        }
+
+        for (int i = first; i < end; i++)
+        {
+            Role role = messages.RoleOf(i);
+            if (role == Role.User && i > first)
+            {
+                target.Add(_markers.UserAfterAnswer.Ids.AsSpan(0, _trainedAfterAnswer), trained: true);
+                target.Add(_markers.UserAfterAnswer.Ids.AsSpan(_trainedAfterAnswer), trained: false);
+            }
+            else
+            {
+                target.Add((role == Role.User ? FirstUser(messages.StartsWithSystem) : _markers.Answer).Ids, trained: false);
+            }
+
+            ReadOnlySpan<int> content = messages.Content(i, isFirst: i == first);
+            AddContent(i == first ? content[..Math.Min(content.Length, mostUserTokens)] : content, role, target);
+        }
+    }
+
+    private void AddContent(ReadOnlySpan<int> content, Role role, EncodedDocuments target)
+    {
+        int start = target.DocumentTokens;
+        target.Add(content, trained: role == Role.Assistant);
+        if (role == Role.Assistant)
+        {
+            target.Add([_markers.EndId], trained: true);
         }
 
         target.AddTurn(new Turn(start, target.DocumentTokens, role));
-        return (int)role;
     }
 
-    private void EncodeContent(Message message, List<int> ids) =>
-        _tokenizer.Encode(PlainText.Strip(message.Content), ids, isStart: false, parseSpecial: false);
+    private TemplateMarker FirstUser(bool hasSystem) => hasSystem ? _markers.UserAfterSystem : _markers.FirstUser;
 
-    private int[] Marker(int previous, Role next) => _markers[(previous * NoRole) + (int)next];
-
-    private static int[] DocumentStart(ITokenizer tokenizer) => tokenizer switch
+    private TemplateMarker MarkerOf(Role role) => role switch
     {
-        { AddsBos: false } => [],
-        { BosId: int bosId } => [bosId],
-        _ => throw CamelsException.BadInput("the tokenizer is set to add a BOS token but has none."),
+        Role.System => _markers.System,
+        Role.User => _markers.UserAfterAnswer,
+        _ => _markers.Answer,
     };
-}
 
-/// <summary>The encoded contents of one conversation's messages; reused from conversation to conversation.</summary>
-internal sealed class EncodedMessages
-{
-    private readonly List<(Role Role, int End)> _messages = [];
-
-    public List<int> Ids { get; } = [];
-
-    public int Count => _messages.Count;
-
-    public bool StartsWithSystem => _messages[0].Role == Role.System;
-
-    public Role RoleOf(int message) => _messages[message].Role;
-
-    public ReadOnlySpan<int> Content(int message)
+    private Range EncodeContent(Message message, TemplateMarker marker, List<int> ids)
     {
-        int start = message == 0 ? 0 : _messages[message - 1].End;
-        return CollectionsMarshal.AsSpan(Ids)[start.._messages[message].End];
+        int start = ids.Count;
+        ReadOnlySpan<char> content = PlainText.Strip(message.Content);
+        string tail = message.Role == Role.Assistant ? _markers.AnswerTail : "";
+        if (marker.Lead.Length + tail.Length == 0)
+        {
+            _tokenizer.Encode(content, ids, marker.IsStart, parseSpecial: false);
+            return start..ids.Count;
+        }
+
+        char[] text = ArrayPool<char>.Shared.Rent(marker.Lead.Length + content.Length + tail.Length);
+        marker.Lead.CopyTo(text);
+        content.CopyTo(text.AsSpan(marker.Lead.Length));
+        tail.CopyTo(text.AsSpan(marker.Lead.Length + content.Length));
+        _tokenizer.Encode(text.AsSpan(0, marker.Lead.Length + content.Length + tail.Length), ids, marker.IsStart, parseSpecial: false);
+        ArrayPool<char>.Shared.Return(text);
+        return start..ids.Count;
     }
-
-    public void Clear()
-    {
-        EncodedDocuments.ClearBounded(Ids);
-        _messages.Clear();
-    }
-
-    public void Add(Role role) => _messages.Add((role, Ids.Count));
-}
-
-/// <summary>Documents one after another: ids, trained flags, turns. Reused from conversation to conversation.</summary>
-public sealed class EncodedDocuments
-{
-    private readonly List<int> _ids = [];
-    private readonly List<byte> _trained = [];
-    private readonly List<Turn> _turns = [];
-    private readonly List<(int Ids, int Turns)> _ends = [];
-    private (int Ids, int Turns) _begin;
-
-    /// <summary>Number of documents.</summary>
-    public int Count => _ends.Count;
-
-    /// <summary>Tokens of all documents.</summary>
-    public int Tokens => _ids.Count;
-
-    /// <summary>Tokens of the document that was begun last.</summary>
-    internal int DocumentTokens => _ids.Count - _begin.Ids;
-
-    /// <summary>The tokens of a document.</summary>
-    public ReadOnlySpan<int> Ids(int document) => CollectionsMarshal.AsSpan(_ids)[StartOf(document).Ids.._ends[document].Ids];
-
-    /// <summary>1 where the token is trained as a target.</summary>
-    public ReadOnlySpan<byte> Trained(int document) => CollectionsMarshal.AsSpan(_trained)[StartOf(document).Ids.._ends[document].Ids];
-
-    /// <summary>The turns of a document, counted in tokens from its start.</summary>
-    public ReadOnlySpan<Turn> Turns(int document) => CollectionsMarshal.AsSpan(_turns)[StartOf(document).Turns.._ends[document].Turns];
-
-    internal void Clear()
-    {
-        ClearBounded(_ids);
-        ClearBounded(_trained);
-        ClearBounded(_turns);
-        ClearBounded(_ends);
-    }
-
-    // One very long conversation must not stay allocated in every encoder that met one.
-    internal static void ClearBounded<T>(List<T> list)
-    {
-        const int MostKept = 1 << 14;
-        list.Clear();
-        list.Capacity = Math.Min(list.Capacity, MostKept);
-    }
-
-    internal void Begin() => _begin = (_ids.Count, _turns.Count);
-
-    internal void Add(ReadOnlySpan<int> ids, bool trained)
-    {
-        _ids.AddRange(ids);
-        CollectionsMarshal.SetCount(_trained, _ids.Count);
-        CollectionsMarshal.AsSpan(_trained)[^ids.Length..].Fill(trained ? (byte)1 : (byte)0);
-    }
-
-    internal void AddTurn(Turn turn) => _turns.Add(turn);
-
-    internal void End()
-    {
-        Debug.Assert(_trained.Count == _ids.Count);
-        _ends.Add((_ids.Count, _turns.Count));
-    }
-
-    private (int Ids, int Turns) StartOf(int document) => document == 0 ? (0, 0) : _ends[document - 1];
 }

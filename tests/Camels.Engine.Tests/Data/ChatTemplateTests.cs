@@ -57,9 +57,15 @@ public sealed class ChatTemplateTests
         Assert.Equal(["System:S", "User:Hi", "Assistant:Yes</s>"], contents);
     }
 
-    [Fact]
-    public void PromptIsWhatStandsBeforeEachAnswerInTraining()
+    [Theory]
+    [InlineData("tulu")]
+    [InlineData("llama2")]
+    [InlineData("chatml")]
+    [InlineData("vicuna")]
+    [InlineData("plain")]
+    public void PromptIsWhatStandsBeforeEachAnswerInTraining(string name)
     {
+        TemplateEncoder encoder = new(ChatTemplate.Find(name), _tokenizer);
         Gen<string> text = ArbMap.Default.ArbFor<string>().Generator.Select(s => (s ?? "").Replace("\ud800", "", StringComparison.Ordinal));
         Gen<Message[]> conversations =
             from hasSystem in Gen.Elements(true, false)
@@ -71,7 +77,7 @@ public sealed class ChatTemplateTests
         Prop.ForAll(conversations.ToArbitrary(), messages =>
         {
             EncodedDocuments encoded = new();
-            _tulu.Encode(messages, encoded);
+            encoder.Encode(messages, encoded);
             int[] ids = encoded.Ids(0).ToArray();
             byte[] expectedMask = new byte[ids.Length];
             for (int i = 0; i < messages.Length; i++)
@@ -79,7 +85,7 @@ public sealed class ChatTemplateTests
                 if (messages[i].Role == Role.Assistant)
                 {
                     List<int> prompt = [];
-                    _tulu.EncodePrompt(messages.AsSpan(0, i), prompt);
+                    encoder.EncodePrompt(messages.AsSpan(0, i), prompt);
                     Assert.Equal(prompt, ids[..prompt.Count]);
                     int end = encoded.Turns(0)[i].End;
                     Assert.Equal(ByteTokenizer.Eos, ids[end - 1]);
@@ -133,11 +139,11 @@ public sealed class ChatTemplateTests
         return turn < 0 ? Role.System : turn % 2 == 0 ? Role.User : Role.Assistant;
     }
 
-    private static Message[] Messages(params string[] texts) => [.. texts.Select(text => new Message(
+    internal static Message[] Messages(params string[] texts) => [.. texts.Select(text => new Message(
         Enum.Parse<Role>(text[..text.IndexOf(':', StringComparison.Ordinal)], ignoreCase: true),
         text[(text.IndexOf(':', StringComparison.Ordinal) + 1)..]))];
 
-    private static string Show(ReadOnlySpan<int> ids, ReadOnlySpan<byte> trained)
+    internal static string Show(ReadOnlySpan<int> ids, ReadOnlySpan<byte> trained)
     {
         string shown = "";
         int start = 0;

@@ -79,6 +79,38 @@ public sealed class DataPreparationTests : IDisposable
         Assert.Equal(1, result.Audit.Sources[0].Truncated);
     }
 
+    // 26 tokens of markers, BOS and EOS leave 30 of 56 to question and answer.
+    [Theory]
+    [InlineData(100, 10, "uuuuuuuuuuuuuuuuuuuu-aaaaaaaaaa")]
+    [InlineData(100, 29, "u-aaaaaaaaaaaaaaaaaaaaaaaaaaaaa")]
+    [InlineData(1, 30, "k-l")]
+    public void TruncatingCutsTheQuestionNeverTheAnswer(int question, int answer, string kept)
+    {
+        string path = _folder.Write("mine.jsonl", Turns(new string('u', question), new string('a', answer)) + (kept == "k-l" ? Turns("k", "l") : ""));
+        using PreparationResult result = Prepare(
+            path, new PreparationSettings { Sources = [], SequenceLength = 56, OverLength = OverLength.Truncate, Packing = false });
+        Assert.Equal([kept], Contents(result.Train));
+        Assert.Equal(1, result.Audit.Train.EosCoverage);
+        Assert.Equal(kept == "k-l" ? (0L, 1L) : (1L, 0L), (result.Audit.Sources[0].Truncated, result.Audit.Sources[0].OverLongDropped));
+    }
+
+    [Fact]
+    public void OpenInstructOf2023TrainsTheInnerLineFeedAndCutsAnswers()
+    {
+        string path = _folder.Write("mine.jsonl", Turns("a", "b", "c", "d") + Turns("e", new string('f', 100)));
+        using PreparationResult result = Prepare(
+            path, new PreparationSettings { Sources = [], SequenceLength = 56, Compatibility = Compatibility.OpenInstruct2023 });
+        Assert.Equal(
+            [
+                "<s><|user|>\na\n<|assistant|>\nb</s>\n<|user|>\nc\n<|assistant|>\nd</s>",
+                "<s><|user|>\ne\n<|assistant|>\n" + new string('f', 30),
+            ],
+            Texts(result.Train));
+        Assert.Equal(["b</s>\n", "d</s>", new string('f', 30)], TrainedTexts(result.Train));
+        Assert.Equal(1, result.Audit.Train.TrainedUserTokens);
+        Assert.Equal(2, result.Audit.Train.AssistantTurnsWithTrainedEos);
+    }
+
     [Fact]
     public void EveryPartKeepsTheSystemMessage()
     {
@@ -247,8 +279,7 @@ public sealed class DataPreparationTests : IDisposable
         Refused(good with { ValidationFraction = double.NaN }, "data.validation.fraction is NaN");
         Refused(good with { ValidationFraction = 0.1, ValidationSources = good.Sources }, "both fraction and sources");
         Refused(good with { Sources = [new("messages", path, Examples: 0)] }, "examples must be at least 1");
-        Refused(good with { Template = "chatml" }, "chatml");
-        Refused(good with { Compatibility = Compatibility.OpenInstruct2023 }, "open_instruct_2023 is not available");
+        Refused(good with { Template = "chatmal" }, "chatmal");
 
         void Refused(PreparationSettings settings, string message) =>
             Fails(ExitCode.Usage, () => DataPreparation.Prepare(settings, _tokenizer, Output), message);

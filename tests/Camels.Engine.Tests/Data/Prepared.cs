@@ -43,6 +43,7 @@ internal static class Prepared
             BosId = bosId,
             EosId = ByteTokenizer.Eos,
             Template = "tulu",
+            TemplateBos = new TemplateBos(0, 0, 0),
             SequenceLength = sequenceLength,
             SourceNames = ["first", "second"],
             Files = files,
