@@ -57,7 +57,7 @@ internal sealed class QuickstartFolder(string run)
         ChatTemplate template = ChatTemplate.Find("tulu");
         ByteTokenizerWriter.Write(
             TokenizerPath,
-            [new(Bos, IsSpecial: true), new(Eos, IsSpecial: true), new(template.User.Before, IsSpecial: false), new(template.Assistant.Before, IsSpecial: false)],
+            [new(Bos, IsSpecial: true), new(Eos, IsSpecial: true), new(template.FrameOf(Role.User).Before, IsSpecial: false), new(template.FrameOf(Role.Assistant).Before, IsSpecial: false)],
             Bos,
             Eos);
         return TokenizerFiles.Load(TokenizerPath);
