@@ -61,15 +61,25 @@ DEVICE float rounded(float v, f16) { f16 h; store(&h, v); return widen(h); }
 
 // ---- Where this thread is -----------------------------------------------------------------------------------------------------------
 
-DEVICE unsigned int thread_x() { unsigned int v; asm("mov.u32 %0, %%tid.x;" : "=r"(v)); return v; }
-DEVICE unsigned int threads_x() { unsigned int v; asm("mov.u32 %0, %%ntid.x;" : "=r"(v)); return v; }
-DEVICE unsigned int block_x() { unsigned int v; asm("mov.u32 %0, %%ctaid.x;" : "=r"(v)); return v; }
-DEVICE unsigned int block_y() { unsigned int v; asm("mov.u32 %0, %%ctaid.y;" : "=r"(v)); return v; }
-DEVICE unsigned int block_z() { unsigned int v; asm("mov.u32 %0, %%ctaid.z;" : "=r"(v)); return v; }
-DEVICE unsigned int blocks_x() { unsigned int v; asm("mov.u32 %0, %%nctaid.x;" : "=r"(v)); return v; }
-DEVICE unsigned int blocks_y() { unsigned int v; asm("mov.u32 %0, %%nctaid.y;" : "=r"(v)); return v; }
-DEVICE unsigned int lane_of_warp() { return thread_x() & 31u; }
-DEVICE unsigned int warp_of_block() { return thread_x() >> 5; }
+#if defined(__NVCC__)   // clang knows their range and that they never change only as builtins, not as assembly
+DEVICE unsigned int thread_x() { return threadIdx.x; }
+DEVICE unsigned int threads_x() { return blockDim.x; }
+DEVICE unsigned int block_x() { return blockIdx.x; }
+DEVICE unsigned int block_y() { return blockIdx.y; }
+DEVICE unsigned int block_z() { return blockIdx.z; }
+DEVICE unsigned int blocks_x() { return gridDim.x; }
+DEVICE unsigned int blocks_y() { return gridDim.y; }
+#else
+DEVICE unsigned int thread_x() { return __nvvm_read_ptx_sreg_tid_x(); }
+DEVICE unsigned int threads_x() { return __nvvm_read_ptx_sreg_ntid_x(); }
+DEVICE unsigned int block_x() { return __nvvm_read_ptx_sreg_ctaid_x(); }
+DEVICE unsigned int block_y() { return __nvvm_read_ptx_sreg_ctaid_y(); }
+DEVICE unsigned int block_z() { return __nvvm_read_ptx_sreg_ctaid_z(); }
+DEVICE unsigned int blocks_x() { return __nvvm_read_ptx_sreg_nctaid_x(); }
+DEVICE unsigned int blocks_y() { return __nvvm_read_ptx_sreg_nctaid_y(); }
+#endif
+DEVICE unsigned int lane_of_warp() { return thread_x() % 32; }
+DEVICE unsigned int warp_of_block() { return thread_x() / 32; }
 
 // ---- Global memory ------------------------------------------------------------------------------------------------------------------
 
@@ -130,6 +140,13 @@ template <typename T> DEVICE void load_piece(float (&v)[Piece<T>::count], const 
 template <typename T> DEVICE void load_piece_constant(float (&v)[Piece<T>::count], const T* p) { widen_piece(v, load_16_constant(p), T()); }
 template <typename T> DEVICE void store_piece(T* p, const float (&v)[Piece<T>::count]) { store_16(p, pack_piece(v, T())); }
 
+// Two neighbours at a multiple of two elements.
+DEVICE void store_singles(float* p, float low, float high) { asm volatile("st.global.v2.f32 [%0], {%1, %2};" : : "l"(p), "f"(low), "f"(high) : "memory"); }
+DEVICE void store_pair(float* p, float low, float high) { store_singles(p, low, high); }
+template <typename T> DEVICE void store_pair(T* p, float low, float high) {
+    asm volatile("st.global.u32 [%0], %1;" : : "l"(p), "r"(pack_pair(low, high, T())) : "memory");
+}
+
 // ---- Shared memory ------------------------------------------------------------------------------------------------------------------
 
 // The 32-bit address that shared-memory instructions take.
@@ -143,10 +160,28 @@ DEVICE Words4 load_shared_16(unsigned int address) {
     asm volatile("ld.shared.v4.u32 {%0, %1, %2, %3}, [%4];" : "=r"(v.x), "=r"(v.y), "=r"(v.z), "=r"(v.w) : "r"(address) : "memory");
     return v;
 }
+DEVICE float load_shared(unsigned int address) {
+    float v;
+    asm volatile("ld.shared.f32 %0, [%1];" : "=f"(v) : "r"(address) : "memory");
+    return v;
+}
+DEVICE void store_shared(unsigned int address, float v) { asm volatile("st.shared.f32 [%0], %1;" : : "r"(address), "f"(v) : "memory"); }
 DEVICE void store_shared_16(unsigned int address, Words4 v) {
     asm volatile("st.shared.v4.u32 [%0], {%1, %2, %3, %4};" : : "r"(address), "r"(v.x), "r"(v.y), "r"(v.z), "r"(v.w) : "memory");
 }
 
+DEVICE void load_shared_pair(float& a, float& b, unsigned int address) {
+    asm volatile("ld.shared.v2.f32 {%0, %1}, [%2];" : "=f"(a), "=f"(b) : "r"(address) : "memory");
+}
+DEVICE void load_shared_4(float& a, float& b, float& c, float& d, unsigned int address) {
+    asm volatile("ld.shared.v4.f32 {%0, %1, %2, %3}, [%4];" : "=f"(a), "=f"(b), "=f"(c), "=f"(d) : "r"(address) : "memory");
+}
+DEVICE void store_shared_pair(unsigned int address, float a, float b) {
+    asm volatile("st.shared.v2.f32 [%0], {%1, %2};" : : "r"(address), "f"(a), "f"(b) : "memory");
+}
+DEVICE void store_shared_4(unsigned int address, float a, float b, float c, float d) {
+    asm volatile("st.shared.v4.f32 [%0], {%1, %2, %3, %4};" : : "r"(address), "f"(a), "f"(b), "f"(c), "f"(d) : "memory");
+}
 // ---- Threads together ---------------------------------------------------------------------------------------------------------------
 
 DEVICE void block_barrier() { asm volatile("bar.sync 0;" : : : "memory"); }
@@ -200,3 +235,39 @@ DEVICE float fast_tanh(float a) { float v; asm("tanh.approx.f32 %0, %1;" : "=f"(
 
 // Ends the launch with an error: what the host should have refused.
 DEVICE void require(bool holds) { if (!holds) __builtin_trap(); }
+
+// ---- Asynchronous copies (sm_80) ----------------------------------------------------------------------------------------------------
+
+// Copies the first `bytes` of 16 bytes from global to shared memory and writes zeros for the rest; the source is not touched where bytes is
+// 0. Both ends at multiples of 16 bytes.
+DEVICE void copy_16_async(unsigned int destination, const void* source, int bytes) {
+    asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" : : "r"(destination), "l"(source), "r"(bytes) : "memory");
+}
+// Closes the group of the copies that this thread has issued since the last one.
+DEVICE void commit_copies() { asm volatile("cp.async.commit_group;" : : : "memory"); }
+// Waits until at most PENDING of this thread's groups are under way.
+template <int PENDING> DEVICE void wait_copies() { asm volatile("cp.async.wait_group %0;" : : "n"(PENDING) : "memory"); }
+
+// ---- Tensor cores (sm_80) -----------------------------------------------------------------------------------------------------------
+
+// Four 8 x 8 matrices of 16-bit elements: lane i gives the address of row i % 8 of matrix i / 8, 16 bytes. With g = lane / 4 and
+// c = 2 * (lane % 4), r[m] holds (g, c) and (g, c + 1) of matrix m, or of its transpose.
+DEVICE void load_matrices(unsigned int (&r)[4], unsigned int address) {
+    asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
+                 : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3]) : "r"(address) : "memory");
+}
+DEVICE void load_matrices_transposed(unsigned int (&r)[4], unsigned int address) {
+    asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0, %1, %2, %3}, [%4];"
+                 : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3]) : "r"(address) : "memory");
+}
+
+// d (16 x 8) += a (16 x 16) * b (16 x 8). With g, c as above: a = (g, c) (g + 8, c) (g, c + 8) (g + 8, c + 8), two elements each, the
+// columns c and c + 1; b0 = rows c, c + 1 and b1 = rows c + 8, c + 9 of column g; d = (g, c) (g, c + 1) (g + 8, c) (g + 8, c + 1).
+DEVICE void multiply_add(float (&d)[4], const unsigned int (&a)[4], unsigned int b0, unsigned int b1, bf16) {
+    asm("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
+        : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3]) : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
+}
+DEVICE void multiply_add(float (&d)[4], const unsigned int (&a)[4], unsigned int b0, unsigned int b1, f16) {
+    asm("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
+        : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3]) : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
+}

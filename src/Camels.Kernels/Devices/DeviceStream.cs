@@ -5,8 +5,10 @@ namespace Camels.Kernels;
 /// <summary>Work on a device in the order in which it was given. Host devices run it at once; a GPU runs it while the host goes on.</summary>
 public sealed unsafe class DeviceStream : IDisposable
 {
-    /// <summary>Bytes of <see cref="Scratch"/>.</summary>
-    internal const int ScratchBytes = 16 << 20;
+    private const long LeastScratchBytes = 16 << 20;
+
+    // The sums of three levels of lanes for the tiles that a multiprocessor works on: two of 128 x 128 singles (CudaProduct).
+    private const long ScratchBytesPerMultiprocessor = 2 * 3 * 128 * 128 * sizeof(float);
 
     private readonly PinnedStaging? _staging;
     private readonly CudaMemory? _scratch;
@@ -18,6 +20,7 @@ public sealed unsafe class DeviceStream : IDisposable
         {
             Cuda = new CudaStream(device.Cuda.Context);
             _staging = new PinnedStaging(device.Cuda.Context, Cuda);
+            ScratchBytes = Math.Max(LeastScratchBytes, device.Cuda.Properties.Multiprocessors * ScratchBytesPerMultiprocessor);
             _scratch = new CudaMemory(device.Cuda.Context, ScratchBytes);
         }
     }
@@ -27,6 +30,9 @@ public sealed unsafe class DeviceStream : IDisposable
 
     /// <summary>The driver's stream; null on host devices.</summary>
     internal CudaStream? Cuda { get; }
+
+    /// <summary>Bytes of <see cref="Scratch"/>: at least 16 MiB.</summary>
+    internal long ScratchBytes { get; }
 
     /// <summary>The pinned memory that transfers pass through; null on host devices.</summary>
     internal PinnedStaging? Staging => _staging;

@@ -2,15 +2,12 @@ namespace Camels.Kernels.Ops;
 
 public static partial class MatMul
 {
-    private static void ForwardCuda(
-        DeviceStream stream, Tensor y, Tensor x, Tensor weight) =>
-        throw CudaDevice.NoKernel("MatMul.Forward");
+    private static void ForwardCuda(DeviceStream stream, Tensor y, Tensor x, Tensor weight) =>
+        CudaProduct.Run(stream, new CudaMatrix(y), new CudaMatrix(x), new CudaMatrix(weight), steps: x.Shape[1], adds: false);
 
-    private static void BackwardWeightCuda(
-        DeviceStream stream, Tensor dWeightSum, Tensor dy, Tensor x, Tensor laneBounds) =>
-        throw CudaDevice.NoKernel("MatMul.BackwardWeight");
+    private static void BackwardInputCuda(DeviceStream stream, Tensor dx, Tensor dy, Tensor weight, bool sums) =>
+        CudaProduct.RunColumns(stream, new CudaMatrix(dx), new CudaMatrix(dy), new CudaMatrix(weight), steps: dy.Shape[1], adds: sums);
 
-    private static void BackwardInputCuda(
-        DeviceStream stream, Tensor dx, Tensor dy, Tensor weight, bool sums) =>
-        throw CudaDevice.NoKernel("MatMul.BackwardInput");
+    private static void BackwardWeightCuda(DeviceStream stream, Tensor dWeightSum, Tensor dy, Tensor x, Tensor laneBounds) =>
+        CudaProduct.RunLanes(stream, new CudaMatrix(dWeightSum), new CudaMatrix(dy), new CudaMatrix(x), laneBounds);
 }

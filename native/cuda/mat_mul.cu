@@ -1,0 +1,239 @@
+// y = x * weight^T and its two gradients, for sm_80 and later.
+//
+//   product           left (i, k)   right (j, k)      summed over
+//   forward           x             weight            channels
+//   backward_input    dy            weight^T          outputs: weight's rows are k
+//   backward_weight   dy^T          x^T               rows: dy's and x's rows are k
+//
+// A block takes tiles of the result in turn, and its warps share a tile. STAGES - 1 steps of 64 bytes of k are on their way while one is
+// multiplied. An element of the result is one chain over k in pieces of 16, from 0 or from the old value, whatever the tile: so tiles are
+// chosen by the number of rows without changing a bit.
+#include "tile.cuh"
+
+// ROWS x COLUMNS results a block, WARP_ROWS x WARP_COLUMNS a warp.
+template <int ROWS, int COLUMNS, int WARP_ROWS, int WARP_COLUMNS, int STAGES> struct Tiling {
+    static const int rows = ROWS;
+    static const int columns = COLUMNS;
+    static const int warp_rows = WARP_ROWS;
+    static const int warp_columns = WARP_COLUMNS;
+    static const int warps_of_row = COLUMNS / WARP_COLUMNS;
+    static const int threads = 32 * (ROWS / WARP_ROWS) * warps_of_row;
+    static const int stages = STAGES;
+    static const int left_bytes = 64 * ROWS;
+    static const int stage_bytes = 64 * (ROWS + COLUMNS);
+    static const int m = WARP_ROWS / 16;
+    static const int n = WARP_COLUMNS / 8;
+};
+typedef Tiling<128, 128, 64, 64, 4> Large;    // training
+typedef Tiling<16, 32, 16, 16, 12> Small;     // generation: few rows, the weights' bytes count, so many of them are on their way
+template <typename S> DEVICE int first_row_of_warp() { return warp_of_block() / S::warps_of_row * S::warp_rows; }
+template <typename S> DEVICE int first_column_of_warp() { return warp_of_block() % S::warps_of_row * S::warp_columns; }
+
+// One factor in global memory: element (i, k) is start[i * stride + k], or start[k * stride + i] where K_IN_ROWS.
+template <typename T> struct Matrix {
+    const T* start;
+    long long stride;
+    bool aligned;
+};
+
+// Elements (i, k), of which i_count and k_count exist, go to a tile of COUNT by 64 bytes of k.
+template <typename T, bool K_IN_ROWS, int COUNT, int THREADS>
+DEVICE void copy_factor(unsigned int tile, const Matrix<T>& matrix, long long i, int i_count, long long k, int k_count) {
+    const int steps = 64 / sizeof(T);
+    if (K_IN_ROWS) copy_tile<T, steps, COUNT, THREADS>(tile, matrix.start + k * matrix.stride + i, matrix.stride, k_count, i_count, matrix.aligned);
+    else copy_tile<T, COUNT, steps, THREADS>(tile, matrix.start + i * matrix.stride + k, matrix.stride, i_count, k_count, matrix.aligned);
+}
+
+// What a block needs of both factors: from result (row, column) on, rows and columns of which exist.
+template <typename T> struct Factors {
+    Matrix<T> left;
+    Matrix<T> right;
+    int row;
+    int column;
+    int rows;
+    int columns;
+};
+
+// sums += left * right over k = first ... end - 1.
+template <typename T, typename S, bool LEFT_K_IN_ROWS, bool RIGHT_K_IN_ROWS>
+DEVICE void sum_products(float (&sums)[S::m][S::n][4], unsigned int memory, const Factors<T>& f, int first, int end) {
+    const int step = 64 / sizeof(T);
+    const Factor<LEFT_K_IN_ROWS ? S::rows * sizeof(T) : 64, LEFT_K_IN_ROWS> left;
+    const Factor<RIGHT_K_IN_ROWS ? S::columns * sizeof(T) : 64, RIGHT_K_IN_ROWS> right;
+    unsigned int coming_stage = memory;
+    unsigned int stage = memory;
+    #pragma unroll 1
+    for (int coming = first; coming < end + (S::stages - 1) * step; coming += step) {
+        int k = coming - (S::stages - 1) * step;
+        if (k >= first) {
+            wait_copies<S::stages - 2>();
+            block_barrier();
+        }
+        if (coming < end) {
+            copy_factor<T, LEFT_K_IN_ROWS, S::rows, S::threads>(coming_stage, f.left, f.row, f.rows, coming, end - coming);
+            copy_factor<T, RIGHT_K_IN_ROWS, S::columns, S::threads>(coming_stage + S::left_bytes, f.right, f.column, f.columns, coming, end - coming);
+        }
+        commit_copies();
+        coming_stage = coming_stage == memory + (S::stages - 1) * S::stage_bytes ? memory : coming_stage + S::stage_bytes;
+        if (k < first) continue;
+        #pragma unroll
+        for (int k0 = 0; k0 < step; k0 += 16)
+            multiply_16(sums, left, stage, first_row_of_warp<S>(), right, stage + S::left_bytes, first_column_of_warp<S>(), k0, T());
+        stage = stage == memory + (S::stages - 1) * S::stage_bytes ? memory : stage + S::stage_bytes;
+    }
+    wait_copies<0>();
+    block_barrier();
+}
+
+// Tiles in groups of eight rows of tiles, column by column, so that blocks that run at one time share factors in the second cache.
+struct Place { int row; int column; };
+template <typename S> DEVICE Place place_of(int tile, int rows, int columns) {
+    const int group_rows = 8;
+    int tile_rows = (rows + S::rows - 1) / S::rows;
+    int tile_columns = (columns + S::columns - 1) / S::columns;
+    int group = tile / (group_rows * tile_columns);
+    int within = tile % (group_rows * tile_columns);
+    int height = tile_rows - group * group_rows;
+    height = height < group_rows ? height : group_rows;
+    return {(group * group_rows + within % height) * S::rows, within / height * S::columns};
+}
+template <typename S> DEVICE int tiles_of(int rows, int columns) {
+    return ((rows + S::rows - 1) / S::rows) * ((columns + S::columns - 1) / S::columns);
+}
+
+// The result in memory: singles where wide, else T. `aligned`: its rows start at multiples of 16 bytes.
+template <typename T> struct Result {
+    void* start;
+    long long stride;
+    int rows;
+    int columns;
+    bool wide;
+    bool aligned;
+};
+template <typename T> DEVICE void read_eight(float (&v)[8], const Result<T>& r, int row, int column) {
+    int count = row < r.rows ? r.columns - column : 0;
+    bool whole = r.aligned && count >= 8;
+    if (r.wide) read_eight(v, (const float*)r.start + row * r.stride + column, count, whole);
+    else read_eight(v, (const T*)r.start + row * r.stride + column, count, whole);
+}
+template <typename T> DEVICE void write_eight(const Result<T>& r, int row, int column, const float (&v)[8]) {
+    int count = row < r.rows ? r.columns - column : 0;
+    bool whole = r.aligned && count >= 8;
+    if (r.wide) write_eight((float*)r.start + row * r.stride + column, v, count, whole);
+    else write_eight((T*)r.start + row * r.stride + column, v, count, whole);
+}
+
+// result (rows, columns) = left * right over k < steps; adds: the chains start from the old values.
+template <typename T, typename S, bool RIGHT_K_IN_ROWS>
+DEVICE void product(const Result<T>& result, const Matrix<T>& left, const Matrix<T>& right, int steps, bool adds) {
+    SHARED_MEMORY(bytes);
+    unsigned int memory = shared_address(bytes);
+    int tiles = tiles_of<S>(result.rows, result.columns);
+    #pragma unroll 1
+    for (int tile = block_x(); tile < tiles; tile += blocks_x()) {
+        Place place = place_of<S>(tile, result.rows, result.columns);
+        float sums[S::m][S::n][4];
+        clear(sums);
+        if (adds) {
+            for_each_eight<S::rows, S::columns, S::threads, true>(memory, [&](int row, int column, float (&v)[8]) {
+                read_eight(v, result, place.row + row, place.column + column);
+            });
+            block_barrier();
+            sums_from_shared<S::columns>(sums, memory, first_row_of_warp<S>(), first_column_of_warp<S>());
+            block_barrier();
+        }
+        Factors<T> factors = {left, right, place.row, place.column, result.rows - place.row, result.columns - place.column};
+        sum_products<T, S, false, RIGHT_K_IN_ROWS>(sums, memory, factors, 0, steps);
+        sums_to_shared<S::columns>(memory, sums, first_row_of_warp<S>(), first_column_of_warp<S>());
+        block_barrier();
+        for_each_eight<S::rows, S::columns, S::threads, false>(memory, [&](int row, int column, float (&v)[8]) {
+            write_eight(result, place.row + row, place.column + column, v);
+        });
+        block_barrier();
+    }
+}
+
+// One lane's sums of a tile, kept by the threads that made them until their neighbours in the tree are there.
+template <typename S> DEVICE float* kept_at(float* level, int block) { return level + (block * S::threads + thread_x()) * 4; }
+template <typename S> DEVICE void keep(float* level, const float (&sums)[S::m][S::n][4]) {
+    #pragma unroll
+    for (int m = 0; m < S::m; m++)
+        #pragma unroll
+        for (int n = 0; n < S::n; n++) store_piece(kept_at<S>(level, m * S::n + n), sums[m][n]);
+}
+// sums = kept + sums
+template <typename S> DEVICE void add_kept(float (&sums)[S::m][S::n][4], float* level) {
+    #pragma unroll
+    for (int m = 0; m < S::m; m++)
+        #pragma unroll
+        for (int n = 0; n < S::n; n++) {
+            float kept[4];
+            load_piece(kept, kept_at<S>(level, m * S::n + n));
+            #pragma unroll
+            for (int i = 0; i < 4; i++) sums[m][n][i] = kept[i] + sums[m][n][i];
+        }
+}
+
+// result += a binary tree over lanes of left * right over the steps of each. levels holds, for each block, one tile for every level of the
+// tree below its root.
+template <typename T, typename S>
+DEVICE void lane_product(const Result<T>& result, const Matrix<T>& left, const Matrix<T>& right, const int* lane_bounds, int lanes, float* levels) {
+    SHARED_MEMORY(bytes);
+    unsigned int memory = shared_address(bytes);
+    const long long level = S::rows * S::columns;
+    int tree_height = 0;
+    while (1 << tree_height < lanes) tree_height++;
+    levels += block_x() * tree_height * level;
+    int tiles = tiles_of<S>(result.rows, result.columns);
+    #pragma unroll 1
+    for (int tile = block_x(); tile < tiles; tile += blocks_x()) {
+        Place place = place_of<S>(tile, result.rows, result.columns);
+        Factors<T> factors = {left, right, place.row, place.column, result.rows - place.row, result.columns - place.column};
+        float sums[S::m][S::n][4];
+        int height = 0;
+        #pragma unroll 1
+        for (int lane = 0; lane < lanes; lane++) {
+            clear(sums);
+            sum_products<T, S, true, true>(sums, memory, factors, lane_bounds[lane], lane_bounds[lane + 1]);
+            #pragma unroll 1
+            for (int pending = lane; pending & 1; pending >>= 1) add_kept<S>(sums, levels + --height * level);
+            if (lane + 1 < lanes) keep<S>(levels + height++ * level, sums);
+        }
+        sums_to_shared<S::columns>(memory, sums, first_row_of_warp<S>(), first_column_of_warp<S>());
+        block_barrier();
+        for_each_eight<S::rows, S::columns, S::threads, false>(memory, [&](int row, int column, float (&v)[8]) {
+            float old[8];
+            read_eight(old, result, place.row + row, place.column + column);
+            #pragma unroll
+            for (int i = 0; i < 8; i++) v[i] = old[i] + v[i];
+            write_eight(result, place.row + row, place.column + column, v);
+        });
+        block_barrier();
+    }
+}
+
+// wide: the result is singles. adds: to what is there. Rows of a matrix start at multiples of 16 bytes where its name is in `aligned`.
+#define PRODUCT(NAME, T, S, RIGHT_K_IN_ROWS) \
+    KERNEL BOUNDS(S::threads, 2) NAME(void* result, const T* left, const T* right, int rows, int columns, int steps, long long result_stride, \
+                                      long long left_stride, long long right_stride, int wide, int adds, int result_aligned, int factors_aligned) { \
+        product<T, S, RIGHT_K_IN_ROWS>({result, result_stride, rows, columns, wide != 0, result_aligned != 0}, \
+                                       {left, left_stride, factors_aligned != 0}, {right, right_stride, factors_aligned != 0}, steps, adds != 0); \
+    }
+#define LANE_PRODUCT(NAME, T, S) \
+    KERNEL BOUNDS(S::threads, 2) NAME(float* result_sum, const T* left, const T* right, const int* lane_bounds, float* levels, int rows, \
+                                      int columns, int lanes, long long result_stride, long long left_stride, long long right_stride, \
+                                      int result_aligned, int factors_aligned) { \
+        lane_product<T, S>({result_sum, result_stride, rows, columns, true, result_aligned != 0}, {left, left_stride, factors_aligned != 0}, \
+                           {right, right_stride, factors_aligned != 0}, lane_bounds, lanes, levels); \
+    }
+#define PRODUCTS(T) \
+    PRODUCT(mat_mul_forward_##T, T, Large, false) \
+    PRODUCT(mat_mul_forward_small_##T, T, Small, false) \
+    PRODUCT(mat_mul_backward_input_##T, T, Large, true) \
+    PRODUCT(mat_mul_backward_input_small_##T, T, Small, true) \
+    LANE_PRODUCT(mat_mul_backward_weight_##T, T, Large)
+
+typedef float f32;
+PRODUCTS(bf16)
+PRODUCTS(f16)
+PRODUCTS(f32)

@@ -1,0 +1,83 @@
+using System.Numerics;
+
+namespace Camels.Kernels;
+
+/// <summary>A matrix on a GPU: rows of <paramref name="Elements"/> that start <paramref name="Stride"/> elements apart.</summary>
+internal readonly record struct CudaMatrix(Tensor Elements, long Stride)
+{
+    /// <summary>A tensor of two dimensions as it lies.</summary>
+    public CudaMatrix(Tensor tensor)
+        : this(tensor, tensor.Rank2().Columns)
+    {
+    }
+
+    /// <summary>1 where every row starts at a multiple of 16 bytes, else 0: what kernels take as `aligned`.</summary>
+    public int Aligned => ((Elements.Address | (nint)(Stride * Elements.DType.Bytes())) & 15) == 0 ? 1 : 0;
+}
+
+/// <summary>
+/// Launches of native/cuda/mat_mul.cu. Every element is one chain over k in pieces of 16, whatever the tile, so that the choice of tiles
+/// changes no bit.
+/// </summary>
+internal static class CudaProduct
+{
+    // Few rows are those of generation, where reading the weights is the work: many narrow tiles, many copies on their way.
+    private const int MostSmallRows = 32;
+
+    private static readonly Tiling _large = new(Rows: 128, Columns: 128, Threads: 128, SharedBytes: 64 << 10);
+    private static readonly Tiling _small = new(Rows: 16, Columns: 32, Threads: 64, SharedBytes: 36 << 10);
+
+    private static readonly KernelSet _forward = new("mat_mul", "mat_mul_forward");
+    private static readonly KernelSet _forwardSmall = new("mat_mul", "mat_mul_forward_small");
+    private static readonly KernelSet _backwardInput = new("mat_mul", "mat_mul_backward_input");
+    private static readonly KernelSet _backwardInputSmall = new("mat_mul", "mat_mul_backward_input_small");
+    private static readonly KernelSet _backwardWeight = new("mat_mul", "mat_mul_backward_weight");
+
+    /// <summary>
+    /// Writes result (M, N) = left (M, K) · right (N, K)ᵀ, or adds to it. The result is of the factors' type or F32; M, N are the extents of
+    /// its tensor and <paramref name="steps"/> is K.
+    /// </summary>
+    public static void Run(DeviceStream stream, CudaMatrix result, CudaMatrix left, CudaMatrix right, int steps, bool adds) =>
+        Run(stream, _forward, _forwardSmall, result, left, right, steps, adds);
+
+    /// <summary>The same of right (K, N).</summary>
+    public static void RunColumns(DeviceStream stream, CudaMatrix result, CudaMatrix left, CudaMatrix right, int steps, bool adds) =>
+        Run(stream, _backwardInput, _backwardInputSmall, result, left, right, steps, adds);
+
+    /// <summary>
+    /// Adds to resultSum (M, N), F32, a binary tree over lanes of left (K, M)ᵀ · right (K, N) over the rows of each lane. The levels of the tree
+    /// exist for the tiles at work, in the stream's scratch memory.
+    /// </summary>
+    public static void RunLanes(DeviceStream stream, CudaMatrix resultSum, CudaMatrix left, CudaMatrix right, Tensor laneBounds)
+    {
+        (int rows, int columns) = resultSum.Elements.Rank2();
+        int lanes = laneBounds.Shape[0] - 1;
+        long treeBytes = (long)BitOperations.Log2((uint)Math.Max(lanes, 1)) * _large.Rows * _large.Columns * sizeof(float);
+        long blocks = Math.Min(_large.Tiles(rows, columns), treeBytes == 0 ? long.MaxValue : stream.ScratchBytes / treeBytes);
+        Tensor levels = new(stream.Scratch, DType.F32, new Shape(0));
+        stream.Launch(
+            _backwardWeight[left.Elements.DType], new LaunchSize(blocks, _large.Threads, SharedBytes: _large.SharedBytes), resultSum.Elements,
+            left.Elements, right.Elements, laneBounds, levels, rows, columns, lanes, resultSum.Stride, left.Stride, right.Stride, resultSum.Aligned,
+            left.Aligned & right.Aligned);
+    }
+
+    private static void Run(
+        DeviceStream stream, KernelSet large, KernelSet small, CudaMatrix result, CudaMatrix left, CudaMatrix right, int steps, bool adds)
+    {
+        (int rows, int columns) = result.Elements.Rank2();
+        bool isSmall = rows <= MostSmallRows;
+        Tiling tiling = isSmall ? _small : _large;
+        int wide = result.Elements.DType == DType.F32 ? 1 : 0;
+        stream.Launch(
+            (isSmall ? small : large)[left.Elements.DType],
+            new LaunchSize(tiling.Tiles(rows, columns), tiling.Threads, SharedBytes: tiling.SharedBytes), result.Elements, left.Elements,
+            right.Elements, rows, columns, steps, result.Stride, left.Stride, right.Stride, wide, adds ? 1 : 0, result.Aligned,
+            left.Aligned & right.Aligned);
+    }
+
+    // As in mat_mul.cu.
+    private readonly record struct Tiling(int Rows, int Columns, int Threads, int SharedBytes)
+    {
+        public long Tiles(int rows, int columns) => (((long)rows + Rows - 1) / Rows) * ((columns + Columns - 1) / Columns);
+    }
+}
