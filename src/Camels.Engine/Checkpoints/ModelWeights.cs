@@ -19,13 +19,13 @@ public static class ModelWeights
     /// <summary>Fills all weights and, where they are kept apart, masters: each is rounded once from what the file holds.</summary>
     public static void Load(ILanguageModel model, HuggingFaceFolder files)
     {
-        foreach (Parameter parameter in Stored(model))
+        foreach ((DeviceStream stream, Parameter parameter) in Stored(model))
         {
             StoredTensor stored = files.Weights.Get(parameter.Name);
-            stored.Read(parameter.Weight.DType, parameter.Weight.Address);
+            stored.Read(stream, parameter.Weight);
             if (parameter.Master.DType != parameter.Weight.DType)
             {
-                stored.Read(parameter.Master.DType, parameter.Master.Address);
+                stored.Read(stream, parameter.Master);
             }
         }
     }
@@ -34,22 +34,10 @@ public static class ModelWeights
     public static ModelToWrite ToWrite(ILanguageModel model, string? companionFolder) => new()
     {
         Config = model.Config with { StoredAs = model.Precision.Compute },
-        Tensors = [.. Stored(model).Select(p => ToWrite(p.Name, p.Weight, model.Precision.Compute))],
+        Tensors = [.. Stored(model).Select(p => TensorToWrite.FromTensor(p.Stream, p.Parameter.Name, p.Parameter.Weight, model.Precision.Compute))],
         CompanionFolder = companionFolder,
     };
 
-    /// <summary>A tensor of the model as it is written, named <paramref name="name"/>.</summary>
-    public static TensorToWrite ToWrite(string name, Tensor tensor, DType storedAs)
-    {
-        Span<int> shape = stackalloc int[tensor.Shape.Rank];
-        for (int i = 0; i < shape.Length; i++)
-        {
-            shape[i] = tensor.Shape[i];
-        }
-
-        return TensorToWrite.FromMemory(name, shape, tensor.DType, tensor.Address, storedAs);
-    }
-
-    private static IEnumerable<Parameter> Stored(ILanguageModel model) =>
-        model.Units.SelectMany(u => u.Parameters).Where(p => p.TiedTo is null);
+    private static IEnumerable<(DeviceStream Stream, Parameter Parameter)> Stored(ILanguageModel model) =>
+        model.Units.SelectMany(u => u.Parameters.Select(p => (u.Stream, Parameter: p))).Where(p => p.Parameter.TiedTo is null);
 }

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Runtime.InteropServices;
 using Camels.Kernels;
 
@@ -80,14 +81,25 @@ public sealed class StoredTensor
         }
     }
 
-    /// <summary>Reads all elements to <paramref name="address"/>, where there is room for <see cref="ElementCount"/> of them.</summary>
-    public unsafe void Read(DType dtype, nint address)
+    /// <summary>Reads all elements into a tensor of a device, which has as many.</summary>
+    public unsafe void Read(DeviceStream stream, Tensor destination)
     {
-        byte* destination = (byte*)address;
+        int elementBytes = destination.DType.Bytes();
+        byte[]? passage = stream.Device.IsHost ? null : ArrayPool<byte>.Shared.Rent((int)Math.Min(ChunkElements, ElementCount) * elementBytes);
         for (long first = 0; first < ElementCount; first += ChunkElements)
         {
-            int count = (int)Math.Min(ChunkElements, ElementCount - first);
-            Read(dtype, new Span<byte>(destination + (first * dtype.Bytes()), count * dtype.Bytes()), first);
+            int bytes = (int)Math.Min(ChunkElements, ElementCount - first) * elementBytes;
+            Span<byte> chunk = passage is null ? new Span<byte>((byte*)destination.Address + (first * elementBytes), bytes) : passage.AsSpan(0, bytes);
+            Read(destination.DType, chunk, first);
+            if (passage is not null)
+            {
+                HostTransfer.BytesToDevice(stream, destination, first * elementBytes, chunk);
+            }
+        }
+
+        if (passage is not null)
+        {
+            ArrayPool<byte>.Shared.Return(passage);
         }
     }
 

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Runtime.InteropServices;
 using Camels.Kernels;
 
@@ -21,30 +22,31 @@ public sealed record TensorToWrite(string Name, StoredType Type, long[] Shape, T
     /// <summary>Its length in the file.</summary>
     public long ByteCount => checked(ElementCount * Type.Bytes());
 
-    /// <summary>A tensor in memory, converted while it is written.</summary>
+    /// <summary>A tensor of a device, copied to the host and converted while it is written.</summary>
+    /// <param name="stream">Of the device that holds it.</param>
     /// <param name="name">Its name.</param>
-    /// <param name="shape">Its sizes.</param>
-    /// <param name="dtype">The type in memory.</param>
-    /// <param name="address">The first element; must stay valid until the file is written.</param>
+    /// <param name="tensor">Must stay valid until the file is written.</param>
     /// <param name="storedAs">The type in the file.</param>
-    public static unsafe TensorToWrite FromMemory(string name, ReadOnlySpan<int> shape, DType dtype, nint address, DType storedAs)
+    public static TensorToWrite FromTensor(DeviceStream stream, string name, Tensor tensor, DType storedAs)
     {
         void Fill(long byteOffset, Span<byte> bytes)
         {
+            if (tensor.DType == storedAs)
+            {
+                HostTransfer.BytesToHost(stream, tensor, byteOffset, bytes);
+                return;
+            }
+
             long first = byteOffset / storedAs.Bytes();
             int count = bytes.Length / storedAs.Bytes();
-            ReadOnlySpan<byte> source = new((byte*)address + (first * dtype.Bytes()), count * dtype.Bytes());
-            if (dtype == storedAs)
-            {
-                source.CopyTo(bytes);
-            }
-            else
-            {
-                ElementConversion.Convert(dtype, source, storedAs, bytes);
-            }
+            byte[] source = ArrayPool<byte>.Shared.Rent(count * tensor.DType.Bytes());
+            Span<byte> elements = source.AsSpan(0, count * tensor.DType.Bytes());
+            HostTransfer.BytesToHost(stream, tensor, first * tensor.DType.Bytes(), elements);
+            ElementConversion.Convert(tensor.DType, elements, storedAs, bytes);
+            ArrayPool<byte>.Shared.Return(source);
         }
 
-        return new TensorToWrite(name, StoredTypes.Of(storedAs), Widen(shape), Fill);
+        return new TensorToWrite(name, StoredTypes.Of(storedAs), SizesOf(tensor.Shape), Fill);
     }
 
     /// <summary>A few integers, as counters and random states are.</summary>
@@ -55,10 +57,10 @@ public sealed record TensorToWrite(string Name, StoredType Type, long[] Shape, T
     public static TensorToWrite FromStored(StoredTensor tensor, DType storedAs) =>
         new(tensor.Name, StoredTypes.Of(storedAs), [.. tensor.Shape], (offset, bytes) => tensor.Read(storedAs, bytes, offset / storedAs.Bytes()));
 
-    private static long[] Widen(ReadOnlySpan<int> shape)
+    private static long[] SizesOf(Shape shape)
     {
-        long[] sizes = new long[shape.Length];
-        for (int i = 0; i < shape.Length; i++)
+        long[] sizes = new long[shape.Rank];
+        for (int i = 0; i < sizes.Length; i++)
         {
             sizes[i] = shape[i];
         }

@@ -28,5 +28,6 @@ public static class Initializer
         Tensor staged = staging.View(offsetBytes: 0, DType.F32, destination.Shape.Rank == 2 ? [destination.Shape[0], destination.Shape[1]] : [values.Length]);
         HostTransfer.ToDevice(stream, staged, values);
         Cast.Forward(stream, y: destination, x: staged);
+        stream.Synchronize();       // the staging memory is still being read
     }
 }

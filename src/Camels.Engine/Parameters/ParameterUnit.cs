@@ -26,6 +26,9 @@ public sealed class ParameterUnit(string name, Precision precision) : IDisposabl
     /// <summary>Bytes allocated for the unit on its device.</summary>
     public long Bytes => _memory.Sum(m => m.Bytes);
 
+    /// <summary>The stream of the device that the unit is allocated on.</summary>
+    public DeviceStream Stream => _device!.Stream;
+
     /// <summary>Declares a weight of <paramref name="extents"/>.</summary>
     public Parameter Add(string name, params int[] extents)
     {

@@ -35,9 +35,9 @@ public sealed class AdamWOptimizer : IDisposable
         _parameters = [.. all.Where(p => p.TiedTo is null)];
         _decays = [.. _parameters.Select(decays)];
         _wide = _parameters[0].Master.DType;
-        int blocks = checked((int)_parameters.Max(p => SumOfSquares.Blocks(p.Elements)));
-        _blockSums = new float[blocks];
-        _wideBlockSums = new double[blocks];
+        int blocks = checked(_parameters.Sum(p => SumOfSquares.Blocks(p.Elements)));
+        _blockSums = new float[_wide == DType.F64 ? 0 : blocks];
+        _wideBlockSums = new double[_wide == DType.F64 ? blocks : 0];
         _memory = DeviceMemory.Allocate(stream.Device, (long)blocks * _wide.Bytes());
     }
 
@@ -64,10 +64,28 @@ public sealed class AdamWOptimizer : IDisposable
     /// <summary>The L2 norm of all gradients together; not finite where any element is not.</summary>
     public double GradientNorm()
     {
-        double sum = 0;
+        // All launches first, one copy then: the host waits for the device once.
+        int first = 0;
         foreach (Parameter parameter in _parameters)
         {
-            sum += SquaresOf(parameter.Gradient);
+            int blocks = SumOfSquares.Blocks(parameter.Elements);
+            SumOfSquares.Forward(_stream, blockSums: BlockSums(first, blocks), x: parameter.Gradient);
+            first += blocks;
+        }
+
+        ReadBlockSums(BlockSums(first: 0, first));
+        double sum = 0;
+        first = 0;
+        foreach (Parameter parameter in _parameters)
+        {
+            double ofParameter = 0;
+            int end = first + SumOfSquares.Blocks(parameter.Elements);
+            for (; first < end; first++)
+            {
+                ofParameter += _wide == DType.F64 ? _wideBlockSums[first] : _blockSums[first];
+            }
+
+            sum += ofParameter;
         }
 
         return Math.Sqrt(sum);
@@ -104,29 +122,17 @@ public sealed class AdamWOptimizer : IDisposable
     /// <inheritdoc/>
     public void Dispose() => _memory.Dispose();
 
-    private double SquaresOf(Tensor gradient)
+    private Tensor BlockSums(int first, int blocks) => _memory.View((long)first * _wide.Bytes(), _wide, blocks);
+
+    private void ReadBlockSums(Tensor blockSums)
     {
-        int blocks = (int)SumOfSquares.Blocks(gradient.Elements);
-        Tensor blockSums = _memory.View(offsetBytes: 0, _wide, blocks);
-        SumOfSquares.Forward(_stream, blockSums: blockSums, x: gradient);
-        double sum = 0;
         if (_wide == DType.F64)
         {
-            HostTransfer.ToHost<double>(_stream, blockSums, _wideBlockSums.AsSpan(0, blocks));
-            for (int b = 0; b < blocks; b++)
-            {
-                sum += _wideBlockSums[b];
-            }
-
-            return sum;
+            HostTransfer.ToHost<double>(_stream, blockSums, _wideBlockSums);
         }
-
-        HostTransfer.ToHost<float>(_stream, blockSums, _blockSums.AsSpan(0, blocks));
-        for (int b = 0; b < blocks; b++)
+        else
         {
-            sum += _blockSums[b];
+            HostTransfer.ToHost<float>(_stream, blockSums, _blockSums);
         }
-
-        return sum;
     }
 }

@@ -21,11 +21,12 @@ public static class RunState
     public static CheckpointToWrite ToWrite(Trainer trainer, ILanguageModel model, Device device, string recipe, string? companionFolder)
     {
         List<TensorToWrite> state = [TensorToWrite.FromIntegers(StepsDone, trainer.StepsDone)];
+        void Add(string name, Tensor tensor) => state.Add(TensorToWrite.FromTensor(device.Stream, name, tensor, tensor.DType));
         foreach (Parameter parameter in trainer.Optimizer.Parameters)
         {
-            state.Add(ModelWeights.ToWrite(MasterPrefix + parameter.Name, parameter.Master, parameter.Master.DType));
-            state.Add(ModelWeights.ToWrite(FirstMomentPrefix + parameter.Name, parameter.FirstMoment, parameter.FirstMoment.DType));
-            state.Add(ModelWeights.ToWrite(SecondMomentPrefix + parameter.Name, parameter.SecondMoment, parameter.SecondMoment.DType));
+            Add(MasterPrefix + parameter.Name, parameter.Master);
+            Add(FirstMomentPrefix + parameter.Name, parameter.FirstMoment);
+            Add(SecondMomentPrefix + parameter.Name, parameter.SecondMoment);
         }
 
         return new CheckpointToWrite
@@ -40,11 +41,12 @@ public static class RunState
     /// <summary>Loads a checkpoint into a trainer of the same recipe.</summary>
     public static void Restore(Trainer trainer, TrainingState checkpoint)
     {
+        DeviceStream stream = trainer.Pass.Stream;
         foreach (Parameter parameter in trainer.Optimizer.Parameters)
         {
-            Load(checkpoint, MasterPrefix + parameter.Name, parameter.Master);
-            Load(checkpoint, FirstMomentPrefix + parameter.Name, parameter.FirstMoment);
-            Load(checkpoint, SecondMomentPrefix + parameter.Name, parameter.SecondMoment);
+            Load(stream, checkpoint, MasterPrefix + parameter.Name, parameter.Master);
+            Load(stream, checkpoint, FirstMomentPrefix + parameter.Name, parameter.FirstMoment);
+            Load(stream, checkpoint, SecondMomentPrefix + parameter.Name, parameter.SecondMoment);
         }
 
         Span<long> steps = stackalloc long[1];
@@ -57,9 +59,9 @@ public static class RunState
 
     /// <summary>Where a run computes.</summary>
     public static CheckpointOrigin OriginOf(Device device, string recipe) =>
-        new(device.Name, CpuPath.Name, RuntimeInformation.ProcessArchitecture.ToString(), recipe);
+        new(device.Family, device.KernelPath, device.InstructionSet, recipe);
 
-    private static void Load(TrainingState checkpoint, string name, Tensor destination)
+    private static void Load(DeviceStream stream, TrainingState checkpoint, string name, Tensor destination)
     {
         StoredTensor stored = checkpoint.Tensors.Get(name);
         Span<int> shape = stackalloc int[destination.Shape.Rank];
@@ -69,6 +71,6 @@ public static class RunState
         }
 
         stored.RequireShape(shape);
-        stored.Read(destination.DType, destination.Address);
+        stored.Read(stream, destination);
     }
 }

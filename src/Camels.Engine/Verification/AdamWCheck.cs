@@ -65,7 +65,7 @@ internal static class AdamWCheck
             foreach (Parameter parameter in unit.Parameters.Where(p => goldenCase.Outputs.Find(prefix + p.Name) is not null))
             {
                 found = true;
-                double[] clipped = [.. Read(parameter.Gradient).Select(g => g * factor)];
+                double[] clipped = [.. DeviceNumbers.Read(unit.Stream, parameter.Gradient).Select(g => g * factor)];
                 worst = Errors.Larger(worst, Errors.ShareOfTolerance(clipped, GoldenCase.Values(goldenCase.Outputs.Get(prefix + parameter.Name)), 0, tolerance));
             }
 
@@ -125,7 +125,7 @@ internal static class AdamWCheck
         unit.AllocateTraining(gradientLevels: 0);
         foreach (Parameter parameter in unit.Parameters)
         {
-            goldenCase.Inputs.Get(parameter.Name).Read(DType.F32, parameter.Weight.Address);
+            goldenCase.Inputs.Get(parameter.Name).Read(unit.Stream, parameter.Weight);
         }
 
         return unit;
@@ -135,7 +135,7 @@ internal static class AdamWCheck
     {
         foreach (Parameter parameter in unit.Parameters)
         {
-            goldenCase.Inputs.Get($"grad.{step}/{parameter.Name}").Read(DType.F32, parameter.Gradient.Address);
+            goldenCase.Inputs.Get($"grad.{step}/{parameter.Name}").Read(unit.Stream, parameter.Gradient);
         }
     }
 
@@ -147,20 +147,9 @@ internal static class AdamWCheck
         foreach (Parameter parameter in unit.Parameters)
         {
             double[] expected = GoldenCase.Values(goldenCase.Outputs.Get(prefix + parameter.Name));
-            worst = Errors.Larger(worst, Errors.ShareOfTolerance(Read(tensorOf(parameter)), expected, absolute, relative));
+            worst = Errors.Larger(worst, Errors.ShareOfTolerance(DeviceNumbers.Read(unit.Stream, tensorOf(parameter)), expected, absolute, relative));
         }
 
         return worst;
-    }
-
-    private static double[] Read(Tensor tensor)
-    {
-        double[] values = new double[tensor.Elements];
-        for (int i = 0; i < values.Length; i++)
-        {
-            values[i] = tensor.AsSpan<float>()[i];
-        }
-
-        return values;
     }
 }

@@ -236,16 +236,7 @@ internal sealed class ForwardCheck : IDisposable
         return [.. packed];
     }
 
-    private double[] ReadAll(Tensor tensor)
-    {
-        using DeviceMemory memory = DeviceMemory.Allocate(_device, tensor.Elements * sizeof(double));
-        double[] values = new double[tensor.Elements];
-        using Device host = Device.OpenReference();
-        Tensor wide = memory.View(offsetBytes: 0, DType.F64, values.Length);
-        Kernels.Ops.Cast.Forward(host.Stream, y: wide, x: tensor.Reshape(values.Length));
-        HostTransfer.ToHost<double>(_device.Stream, wide, values);
-        return values;
-    }
+    private double[] ReadAll(Tensor tensor) => DeviceNumbers.Read(_device.Stream, tensor);
 }
 
 /// <summary>What one packed forward pass gave.</summary>

@@ -45,7 +45,7 @@ internal static class TrainingCheck
         CheckNorm(goldenCase, report, batch, run.Trainer.Optimizer.GradientNorm());
         TensorFiles expected = goldenCase.OpenFile(entry.GetProperty("file").GetString()!);
         CompareEach(
-            report, "grads/", expected, run.Trainer.Optimizer.Parameters, p => p.Gradient,
+            report, "grads/", expected, run.Trainer, p => p.Gradient,
             Tolerance(goldenCase, "grads", "rel_to_max_per_tensor"), expected.Tensors.Select(t => t.Name));
     }
 
@@ -85,10 +85,10 @@ internal static class TrainingCheck
         CheckSteps(goldenCase, report, $"train_{variant.Name}", run.Trainer, settings.GetProperty("steps"), Tolerance(goldenCase, "train_loss", "rel"));
 
         TensorFiles expected = goldenCase.OpenFile(settings.GetProperty("file").GetString()!);
-        CompareWeights(goldenCase, report, $"train_{variant.Name}", expected, run.Trainer.Optimizer.Parameters);
+        CompareWeights(goldenCase, report, $"train_{variant.Name}", expected, run.Trainer);
         double tolerance = Tolerance(goldenCase, "adamw_state", "rel_to_max_per_tensor");
-        CompareState(report, $"train_{variant.Name} ", "exp_avg/", expected, run.Trainer.Optimizer.Parameters, p => p.FirstMoment, tolerance);
-        CompareState(report, $"train_{variant.Name} ", "exp_avg_sq/", expected, run.Trainer.Optimizer.Parameters, p => p.SecondMoment, tolerance);
+        CompareState(report, $"train_{variant.Name} ", "exp_avg/", expected, run.Trainer, p => p.FirstMoment, tolerance);
+        CompareState(report, $"train_{variant.Name} ", "exp_avg_sq/", expected, run.Trainer, p => p.SecondMoment, tolerance);
     }
 
     private static void CheckFinetune(
@@ -126,16 +126,16 @@ internal static class TrainingCheck
     }
 
     private static void CompareWeights(
-        GoldenCase goldenCase, CheckReport report, string name, TensorFiles expected, IReadOnlyList<Parameter> parameters)
+        GoldenCase goldenCase, CheckReport report, string name, TensorFiles expected, Trainer trainer)
     {
         double absolute = Tolerance(goldenCase, "train_weights", "atol");
         double relative = Tolerance(goldenCase, "train_weights", "rtol");
         long outside = 0;
         long all = 0;
         double largest = 0;
-        foreach (Parameter parameter in parameters)
+        foreach (Parameter parameter in trainer.Optimizer.Parameters)
         {
-            double[] actual = Read(parameter.Master);
+            double[] actual = DeviceNumbers.Read(trainer.Pass.Stream, parameter.Master);
             double[] wanted = GoldenCase.Values(expected.Get(parameter.Name));
             for (int i = 0; i < wanted.Length; i++)
             {
@@ -148,11 +148,11 @@ internal static class TrainingCheck
 
         double share = (double)outside / all;
         report.Add($"{name} weights outside", share, 1 - Tolerance(goldenCase, "train_weights", "fraction_within"), $"{outside} of {all} values");
-        report.Add($"{name} weights, largest error", largest, Tolerance(goldenCase, "train_weights", "max_abs"), $"{parameters.Count} tensors");
+        report.Add($"{name} weights, largest error", largest, Tolerance(goldenCase, "train_weights", "max_abs"), $"{trainer.Optimizer.Parameters.Count} tensors");
     }
 
     private static void CompareState(
-        CheckReport report, string checkPrefix, string prefix, TensorFiles expected, IReadOnlyList<Parameter> parameters,
+        CheckReport report, string checkPrefix, string prefix, TensorFiles expected, Trainer trainer,
         Func<Parameter, Tensor> tensorOf, double tolerance)
     {
         string[] names = [.. expected.Tensors.Select(t => t.Name).Where(n => n.StartsWith(prefix, StringComparison.Ordinal)).Select(n => n[prefix.Length..])];
@@ -165,23 +165,23 @@ internal static class TrainingCheck
         double worst = 0;
         foreach (string name in names)
         {
-            Parameter parameter = parameters.Single(p => p.Name == name);
-            worst = Errors.Larger(worst, Errors.RelativeToMaximum(Read(tensorOf(parameter)), GoldenCase.Values(expected.Get(prefix + name))));
+            Parameter parameter = trainer.Optimizer.Parameters.Single(p => p.Name == name);
+            worst = Errors.Larger(worst, Errors.RelativeToMaximum(DeviceNumbers.Read(trainer.Pass.Stream, tensorOf(parameter)), GoldenCase.Values(expected.Get(prefix + name))));
         }
 
         report.Add(checkPrefix + prefix, worst, tolerance, $"{names.Length} tensors");
     }
 
     private static void CompareEach(
-        CheckReport report, string checkPrefix, TensorFiles expected, IReadOnlyList<Parameter> parameters, Func<Parameter, Tensor> tensorOf,
+        CheckReport report, string checkPrefix, TensorFiles expected, Trainer trainer, Func<Parameter, Tensor> tensorOf,
         double tolerance, IEnumerable<string> names)
     {
         foreach (string name in names)
         {
-            Parameter? parameter = parameters.FirstOrDefault(p => p.Name == name);
+            Parameter? parameter = trainer.Optimizer.Parameters.FirstOrDefault(p => p.Name == name);
             double error = parameter is null
                 ? double.NaN
-                : Errors.RelativeToMaximum(Read(tensorOf(parameter)), GoldenCase.Values(expected.Get(name)));
+                : Errors.RelativeToMaximum(DeviceNumbers.Read(trainer.Pass.Stream, tensorOf(parameter)), GoldenCase.Values(expected.Get(name)));
             report.Add(checkPrefix + name, error, tolerance, parameter is null ? "the model has no such parameter" : "");
         }
     }
@@ -208,19 +208,6 @@ internal static class TrainingCheck
                 Epsilon = settings.GetProperty("eps").GetDouble(),
             },
         };
-    }
-
-    private static double[] Read(Tensor tensor)
-    {
-        float[] values = new float[tensor.Elements];
-        HostNumbersOf(tensor, values);
-        return Array.ConvertAll(values, v => (double)v);
-    }
-
-    private static void HostNumbersOf(Tensor tensor, float[] values)
-    {
-        using Device host = Device.OpenReference();
-        Layers.HostNumbers.ToHost(host.Stream, tensor, values);
     }
 
     /// <summary>A fresh model with its trainer over golden batches.</summary>

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Camels.Kernels.Interop;
 
 namespace Camels.Kernels;
@@ -42,6 +43,15 @@ public sealed class Device : IDisposable
 
     /// <summary>The name that the command line and the run's records use.</summary>
     public string Name { get; }
+
+    /// <summary>The name without a number: "cpu", "cuda". With the two below it is what equal bits are promised for.</summary>
+    public string Family => Name.Split(':')[0];
+
+    /// <summary>Which kernels compute: "avx512", "avx2", … on the CPU, "sm_80" or "sm_90a" on a GPU.</summary>
+    public string KernelPath => Cuda?.Target ?? CpuPath.Name;
+
+    /// <summary>The processor's architecture, or the GPU's name.</summary>
+    public string InstructionSet => Cuda?.Properties.Name ?? RuntimeInformation.ProcessArchitecture.ToString();
 
     /// <summary>The threads of a <see cref="DeviceKind.Cpu"/> device; null elsewhere.</summary>
     public CpuWorkers Workers { get; }

@@ -2,7 +2,10 @@ using System.Runtime.CompilerServices;
 
 namespace Camels.Kernels;
 
-/// <summary>Copies between host spans and device tensors, in the order of the stream.</summary>
+/// <summary>
+/// Copies between host spans and device tensors, in the order of the stream. A source may change as soon as the call returns; to a planning
+/// device nothing is copied. None allocates.
+/// </summary>
 public static unsafe class HostTransfer
 {
     /// <summary>Copies <paramref name="source"/> to the start of <paramref name="tensor"/>.</summary>
@@ -10,15 +13,9 @@ public static unsafe class HostTransfer
         where T : unmanaged
     {
         RequireFits<T>(tensor, source.Length);
-        if (stream.Device.IsHost)
-        {
-            source.CopyTo(new Span<T>((void*)tensor.Address, source.Length));
-            return;
-        }
-
         fixed (T* elements = source)
         {
-            stream.Staging?.ToDevice(tensor.Address, (byte*)elements, (long)source.Length * sizeof(T));
+            ToDevice(stream, tensor.Address, (byte*)elements, (long)source.Length * sizeof(T));
         }
     }
 
@@ -27,36 +24,52 @@ public static unsafe class HostTransfer
         where T : unmanaged
     {
         RequireFits<T>(tensor, destination.Length);
-        if (stream.Device.IsHost)
-        {
-            new ReadOnlySpan<T>((void*)tensor.Address, destination.Length).CopyTo(destination);
-            return;
-        }
-
         fixed (T* elements = destination)
         {
-            stream.Staging?.ToHost((byte*)elements, tensor.Address, (long)destination.Length * sizeof(T));
+            ToHost(stream, (byte*)elements, tensor.Address, (long)destination.Length * sizeof(T));
+        }
+    }
+
+    /// <summary>Copies bytes into <paramref name="tensor"/> from byte <paramref name="offsetBytes"/> on.</summary>
+    public static void BytesToDevice(DeviceStream stream, Tensor tensor, long offsetBytes, ReadOnlySpan<byte> source)
+    {
+        RequireInside(tensor, offsetBytes, source.Length);
+        fixed (byte* bytes = source)
+        {
+            ToDevice(stream, tensor.Address + (nint)offsetBytes, bytes, source.Length);
+        }
+    }
+
+    /// <summary>Waits for the stream and copies bytes of <paramref name="tensor"/> from byte <paramref name="offsetBytes"/> on.</summary>
+    public static void BytesToHost(DeviceStream stream, Tensor tensor, long offsetBytes, Span<byte> destination)
+    {
+        RequireInside(tensor, offsetBytes, destination.Length);
+        fixed (byte* bytes = destination)
+        {
+            ToHost(stream, bytes, tensor.Address + (nint)offsetBytes, destination.Length);
         }
     }
 
     /// <summary>Copies one tensor to another of the same type and count.</summary>
     public static void Copy(DeviceStream stream, Tensor destination, Tensor source)
     {
+        if (source.DType != destination.DType || source.Elements != destination.Elements)
+        {
+            throw new ArgumentException($"{source} cannot be copied to {destination}");
+        }
+
         if (stream.Device.IsHost)
         {
             destination.CopyFrom(source);
-            return;
         }
-
-        RequireSame(destination, source);
-        stream.Cuda?.Copy(destination.Address, source.Address, source.Bytes);
+        else if (source.Bytes > 0)
+        {
+            stream.Cuda?.Copy(destination.Address, source.Address, source.Bytes);
+        }
     }
 
     /// <summary>Sets every element to zero.</summary>
-    public static void Zero(DeviceStream stream, Tensor tensor)
-    {
-        Fill(stream, tensor, value: 0);
-    }
+    public static void Zero(DeviceStream stream, Tensor tensor) => Fill(stream, tensor, value: 0);
 
     /// <summary>Sets every byte to <paramref name="value"/>.</summary>
     public static void Fill(DeviceStream stream, Tensor tensor, byte value)
@@ -71,11 +84,27 @@ public static unsafe class HostTransfer
         }
     }
 
-    private static void RequireSame(Tensor destination, Tensor source)
+    private static void ToDevice(DeviceStream stream, nint destination, byte* source, long bytes)
     {
-        if (source.DType != destination.DType || source.Elements != destination.Elements)
+        if (stream.Device.IsHost)
         {
-            throw new ArgumentException($"{source} cannot be copied to {destination}");
+            Buffer.MemoryCopy(source, (void*)destination, bytes, bytes);
+        }
+        else
+        {
+            stream.Staging?.ToDevice(destination, source, bytes);
+        }
+    }
+
+    private static void ToHost(DeviceStream stream, byte* destination, nint source, long bytes)
+    {
+        if (stream.Device.IsHost)
+        {
+            Buffer.MemoryCopy((void*)source, destination, bytes, bytes);
+        }
+        else
+        {
+            stream.Staging?.ToHost(destination, source, bytes);
         }
     }
 
@@ -84,6 +113,14 @@ public static unsafe class HostTransfer
         if (tensor.DType.Bytes() != Unsafe.SizeOf<T>() || count > tensor.Elements)
         {
             throw new ArgumentException($"{count} elements of {typeof(T).Name} do not fit {tensor}");
+        }
+    }
+
+    private static void RequireInside(Tensor tensor, long offsetBytes, int count)
+    {
+        if (offsetBytes < 0 || count > tensor.Bytes - offsetBytes)
+        {
+            throw new ArgumentOutOfRangeException(nameof(offsetBytes), $"{count} bytes from byte {offsetBytes} of {tensor}");
         }
     }
 }

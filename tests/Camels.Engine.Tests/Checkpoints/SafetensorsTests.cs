@@ -74,9 +74,11 @@ public class SafetensorsTests
         float[] values = [.. Enumerable.Range(0, Elements).Select(i => (i * 0.37f) - 1e5f)];
         byte[] expected = new byte[Elements * 2];
         ElementConversion.Convert(DType.F32, MemoryMarshal.AsBytes(values.AsSpan()), DType.BF16, expected);
+        using Device host = Device.OpenReference();
         fixed (float* address = values)
         {
-            Write(folder["a"], [TensorToWrite.FromMemory("w", [Elements], DType.F32, (nint)address, DType.BF16)]);
+            Tensor tensor = new((nint)address, DType.F32, new Shape(Elements));
+            Write(folder["a"], [TensorToWrite.FromTensor(host.Stream, "w", tensor, DType.BF16)]);
         }
 
         using SafetensorsFile file = SafetensorsFile.Open(Path.Combine(folder["a"], "x.safetensors"));
@@ -84,7 +86,7 @@ public class SafetensorsTests
         float[] read = new float[Elements];
         fixed (float* address = read)
         {
-            file.Tensors[0].Read(DType.F32, (nint)address);
+            file.Tensors[0].Read(host.Stream, new Tensor((nint)address, DType.F32, new Shape(Elements)));
         }
 
         float[] widened = new float[Elements];
