@@ -11,6 +11,10 @@ public sealed unsafe class OpRun : IDisposable
 
     private readonly Dictionary<string, Tensor> _tensors = [];
     private readonly DeviceMemory _memory;
+
+    // The same block on the host, where the device's memory is not.
+    private readonly Device? _imageDevice;
+    private readonly DeviceMemory? _image;
     private readonly List<Tensor> _guards = [];
 
     /// <param name="opCase">What to run.</param>
@@ -31,6 +35,12 @@ public sealed unsafe class OpRun : IDisposable
         }
 
         _memory = DeviceMemory.Allocate(device, bytes);
+        if (!device.IsHost)
+        {
+            _imageDevice = Device.OpenReference();
+            _image = DeviceMemory.Allocate(_imageDevice, bytes);
+        }
+
         long offset = 0;
         foreach (OpTensor tensor in opCase.Tensors)
         {
@@ -40,10 +50,15 @@ public sealed unsafe class OpRun : IDisposable
             // The guard starts at the very next byte, so that one element too far is seen.
             long guardBytes = Aligned(view.Bytes) + GuardBytes - view.Bytes;
             Tensor guard = new(view.Address + (nint)view.Bytes, DType.I32, new Shape((int)(guardBytes / 4)));
-            new Span<byte>((void*)guard.Address, (int)guardBytes).Fill(GuardByte);
+            new Span<byte>((void*)Place(guard).Address, (int)guardBytes).Fill(GuardByte);
             _guards.Add(guard);
             offset += view.Bytes + guardBytes;
-            Fill(tensor, view, valuesOf, new Random(HashCode(seed, tensor.Name)));
+            Fill(tensor, Place(view), valuesOf, new Random(HashCode(seed, tensor.Name)));
+        }
+
+        if (_image is not null)
+        {
+            HostTransfer.BytesToDevice(Stream, Whole, offsetBytes: 0, new ReadOnlySpan<byte>((void*)_image.Address, (int)bytes));
         }
     }
 
@@ -64,10 +79,10 @@ public sealed unsafe class OpRun : IDisposable
     }
 
     /// <summary>The tensor's elements as doubles.</summary>
-    public double[] Values(string name) => Numbers.Read(_tensors[name]);
+    public double[] Values(string name) => Numbers.Read(OnHost(_tensors[name]));
 
     /// <summary>The tensor's bytes, for comparisons to the bit.</summary>
-    public byte[] Bytes(string name) => new ReadOnlySpan<byte>((void*)_tensors[name].Address, (int)_tensors[name].Bytes).ToArray();
+    public byte[] Bytes(string name) => new ReadOnlySpan<byte>((void*)OnHost(_tensors[name]).Address, (int)_tensors[name].Bytes).ToArray();
 
     public void RunForward() => Case.Forward!(this);
 
@@ -78,7 +93,7 @@ public sealed unsafe class OpRun : IDisposable
     {
         for (int i = 0; i < _guards.Count; i++)
         {
-            ReadOnlySpan<byte> bytes = new((void*)_guards[i].Address, (int)_guards[i].Bytes);
+            ReadOnlySpan<byte> bytes = new((void*)OnHost(_guards[i]).Address, (int)_guards[i].Bytes);
             if (bytes.ContainsAnyExcept(GuardByte))
             {
                 throw new InvalidOperationException($"{Case}: something wrote behind {Case.Tensors[i].Name}");
@@ -86,7 +101,29 @@ public sealed unsafe class OpRun : IDisposable
         }
     }
 
-    public void Dispose() => _memory.Dispose();
+    public void Dispose()
+    {
+        _memory.Dispose();
+        _image?.Dispose();
+        _imageDevice?.Dispose();
+    }
+
+    private Tensor Whole => _memory.View(offsetBytes: 0, DType.I32, checked((int)(_memory.Bytes / sizeof(int))));
+
+    // Where the host keeps a tensor of the device.
+    private Tensor Place(Tensor tensor) =>
+        _image is null ? tensor : new Tensor(_image.Address + (tensor.Address - _memory.Address), tensor.DType, tensor.Shape);
+
+    private Tensor OnHost(Tensor tensor)
+    {
+        Tensor place = Place(tensor);
+        if (_image is not null)
+        {
+            HostTransfer.BytesToHost(Stream, tensor, offsetBytes: 0, new Span<byte>((void*)place.Address, (int)place.Bytes));
+        }
+
+        return place;
+    }
 
     private static long Aligned(long bytes) => (bytes + 255) & ~255L;
 
