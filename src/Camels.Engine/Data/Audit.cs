@@ -17,6 +17,12 @@ public sealed record SourceAudit
     /// <summary>Records read.</summary>
     public long Records { get; set; }
 
+    /// <summary>
+    /// Gave no conversation, by reason: records that are not what their dataset promises, and branches of trees that were asked not to be
+    /// taken.
+    /// </summary>
+    public SortedDictionary<string, long> Unusable { get; init; } = new(StringComparer.Ordinal);
+
     /// <summary>Dropped: an assistant turn has no text.</summary>
     public long Empty { get; set; }
 
@@ -46,6 +52,13 @@ public sealed record SourceAudit
 
     /// <summary>Where the first records of the counts above stand, each with its reason.</summary>
     public List<string> Listed { get; init; } = [];
+
+    internal void CountUnusable(RecordPlace place, string reason)
+    {
+        Records++;
+        Unusable[reason] = Unusable.GetValueOrDefault(reason) + 1;
+        List(place, $"{reason}, left out");
+    }
 
     internal void List(RecordPlace place, string reason)
     {

@@ -87,6 +87,26 @@ public sealed class Conversation
         }
     }
 
+    /// <summary>Why messages cannot be a conversation, for datasets where such records are known to be; null where they can. A last message
+    /// without an answer is no reason.</summary>
+    public static string? OrderProblem(IReadOnlyList<Message> messages)
+    {
+        int firstTurn = messages.Count > 0 && messages[0].Role == Role.System ? 1 : 0;
+        if (messages.Count == firstTurn)
+        {
+            return "no messages";
+        }
+
+        if (messages[firstTurn].Role != Role.User)
+        {
+            return "the first message is not the user's";
+        }
+
+        bool isInTurn = Enumerable.Range(firstTurn, messages.Count - firstTurn)
+            .All(i => messages[i].Role == ((i - firstTurn) % 2 == 0 ? Role.User : Role.Assistant));
+        return !isInTurn ? "user and assistant do not take turns" : messages.Count == firstTurn + 1 ? "no answer" : null;
+    }
+
     /// <summary>The role as files and messages spell it: system, user or assistant.</summary>
     public static string NameOf(Role role) => role switch
     {

@@ -51,7 +51,7 @@ public static class DataPreparation
         settings.Check();
         ChatTemplate template = ChatTemplate.Find(settings.Template);
         TemplateEncoder encoder = new(template, tokenizer, settings.Compatibility);
-        OpenedSource[] sources = OpenedSource.OpenAll(settings);
+        OpenedSource[] sources = OpenedSource.OpenAll(settings, tokenizer);
         using PreparedFolder folder = new(outputFolder, cancellation);
         progress?.Report(new PreparationProgress("looking for prepared data", 0, 0, 0));
         string key = PreparationKey.Compute(settings, template, tokenizer, sources, cancellation);

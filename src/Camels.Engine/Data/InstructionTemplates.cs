@@ -80,10 +80,14 @@ public static class InstructionTemplates
             completion = beforeOutput + output;
         }
 
-        string content = input.Length > 0 ? $"{instruction}\n\n{input}" : instruction;
+        Message answer = new(Role.Assistant, output);
         return new Conversation(
-            place, index, [new(Role.User, prompt), new(Role.Assistant, completion)], [new(Role.User, content), new(Role.Assistant, output)]);
+            place, index, [new(Role.User, prompt), new(Role.Assistant, completion)], ContentOf(instruction, input, answer));
     }
+
+    /// <summary>What such a record says, whatever dresses it: equal for duplicates.</summary>
+    internal static Message[] ContentOf(string instruction, string input, Message answer) =>
+        [new(Role.User, input.Length > 0 ? $"{instruction}\n\n{input}" : instruction), answer];
 
     private static T Pick<T>(T[] table, int hundredth, Func<T, int> weight)
     {
@@ -97,15 +101,5 @@ public static class InstructionTemplates
     }
 
     // 0 to 99.
-    private static int Draw(ulong seed, string dataset, long index)
-    {
-        ulong state = SplitMix64.Mix(seed);
-        foreach (char c in dataset)
-        {
-            state = SplitMix64.Mix(state ^ c);
-        }
-
-        state = SplitMix64.Mix(state ^ (ulong)index);
-        return (int)Math.BigMul(state, 100, out _);
-    }
+    private static int Draw(ulong seed, string dataset, long index) => (int)Math.BigMul(SplitMix64.Hash(seed, dataset, index), 100, out _);
 }

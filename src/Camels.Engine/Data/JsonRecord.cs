@@ -15,9 +15,20 @@ internal readonly record struct JsonRecord(RecordPlace Place, long Index, JsonEl
     public string Text(string column) => OptionalText(column) ?? throw Error(column, "is missing or null, expected text");
 
     /// <summary>The text, or null where the column is absent or null.</summary>
-    public string? OptionalText(string column)
+    public string? OptionalText(string column) => TextOf(column, Find(column));
+
+    /// <summary>The text, or the first of an array of texts; null where there is none.</summary>
+    public string? FirstText(string column) => FirstTextOf(column, Find(column));
+
+    /// <summary>The text that <paramref name="value"/> is, or the first of the texts that it holds; null where there is none.</summary>
+    public string? FirstTextOf(string column, JsonElement? value) =>
+        value is not { ValueKind: JsonValueKind.Array } several
+            ? TextOf(column, value)
+            : several.GetArrayLength() == 0 ? null : TextOf($"{column}[0]", several[0]);
+
+    /// <summary>The text that <paramref name="value"/> is, or null where it is absent or null; errors call it <paramref name="column"/>.</summary>
+    public string? TextOf(string column, JsonElement? value)
     {
-        JsonElement? value = Find(column);
         if (value is not { ValueKind: not JsonValueKind.Null } present)
         {
             return null;
@@ -38,49 +49,40 @@ internal readonly record struct JsonRecord(RecordPlace Place, long Index, JsonEl
         }
     }
 
+    /// <summary>The object of a column.</summary>
+    public JsonRecord Item(string column) => ItemOf(column, Find(column) ?? throw Error(column, "is missing, expected an object"));
+
+    /// <summary>The object that <paramref name="value"/> is; errors call it <paramref name="column"/>.</summary>
+    public JsonRecord ItemOf(string column, JsonElement value) =>
+        value.ValueKind == JsonValueKind.Object
+            ? this with { Element = value, Path = $"{Path}{column}." }
+            : throw Error(column, $"is {KindName(value)}, expected an object");
+
     /// <summary>The objects of an array column.</summary>
-    public IEnumerable<JsonRecord> Items(string column)
-    {
-        JsonElement value = Find(column) ?? throw Error(column, "is missing, expected an array");
-        if (value.ValueKind != JsonValueKind.Array)
-        {
-            throw Error(column, $"is {KindName(value)}, expected an array");
-        }
+    public IEnumerable<JsonRecord> Items(string column) => ItemsOf(column, ArrayOf(column, Find(column)));
 
-        return ItemsOf(column, value);
+    /// <summary>Throws unless <paramref name="value"/> is an array; errors call it <paramref name="column"/>.</summary>
+    public JsonElement ArrayOf(string column, JsonElement? value)
+    {
+        JsonElement present = value ?? throw Error(column, "is missing, expected an array");
+        return present.ValueKind == JsonValueKind.Array ? present : throw Error(column, $"is {KindName(present)}, expected an array");
     }
 
-    public CamelsException Error(string column, string what, Exception? inner = null) =>
-        Place.Error($"column \"{Path}{column}\" {what}.", inner);
-
-    private IEnumerable<JsonRecord> ItemsOf(string column, JsonElement array)
-    {
-        int i = 0;
-        foreach (JsonElement item in array.EnumerateArray())
-        {
-            if (item.ValueKind != JsonValueKind.Object)
-            {
-                throw Error($"{column}[{i}]", $"is {KindName(item)}, expected an object");
-            }
-
-            yield return new JsonRecord(Place, Index, item, $"{Path}{column}[{i}].");
-            i++;
-        }
-    }
-
-    private JsonElement? Find(string column)
+    /// <summary>A member of an object, or null where it has none of that name.</summary>
+    public static JsonElement? Member(RecordPlace place, JsonElement element, string name)
     {
         try
         {
-            return Element.TryGetProperty(column, out JsonElement value) ? value : null;
+            return element.TryGetProperty(name, out JsonElement value) ? value : null;
         }
         catch (InvalidOperationException broken)    // a column's name with half of a surrogate pair
         {
-            throw Place.Error("a column's name is not well-formed Unicode.", broken);
+            throw place.Error("a column's name is not well-formed Unicode.", broken);
         }
     }
 
-    private static string KindName(JsonElement element) => element.ValueKind switch
+    /// <summary>What a value is, for messages.</summary>
+    public static string KindName(JsonElement element) => element.ValueKind switch
     {
         JsonValueKind.Object => "an object",
         JsonValueKind.Array => "an array",
@@ -89,4 +91,22 @@ internal readonly record struct JsonRecord(RecordPlace Place, long Index, JsonEl
         JsonValueKind.Null => "null",
         _ => "true or false",
     };
+
+    /// <summary>A bad-input error (exit code 3) about a column.</summary>
+    public CamelsException Error(string column, string what, Exception? inner = null) =>
+        Place.Error($"column \"{Path}{column}\" {what}.", inner);
+
+    /// <summary>The objects of an array; errors call it <paramref name="column"/>.</summary>
+    public IEnumerable<JsonRecord> ItemsOf(string column, JsonElement array)
+    {
+        int i = 0;
+        foreach (JsonElement item in array.EnumerateArray())
+        {
+            yield return ItemOf($"{column}[{i}]", item);
+            i++;
+        }
+    }
+
+    /// <summary>The column's value, or null where it is absent.</summary>
+    public JsonElement? Find(string column) => Member(Place, Element, column);
 }

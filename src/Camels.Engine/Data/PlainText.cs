@@ -10,18 +10,24 @@ internal static class PlainText
     public static ReadOnlySpan<char> Strip(ReadOnlySpan<char> text)
     {
         int start = 0;
-        int end = text.Length;
-        while (start < end && IsSpace(text[start]))
+        while (start < text.Length && IsSpace(text[start]))
         {
             start++;
         }
 
-        while (end > start && IsSpace(text[end - 1]))
+        return StripEnd(text[start..]);
+    }
+
+    /// <summary>The same at the end only.</summary>
+    public static ReadOnlySpan<char> StripEnd(ReadOnlySpan<char> text)
+    {
+        int end = text.Length;
+        while (end > 0 && IsSpace(text[end - 1]))
         {
             end--;
         }
 
-        return text[start..end];
+        return text[..end];
     }
 
     private static bool IsSpace(char c) => char.IsWhiteSpace(c) || c is >= '\u001c' and <= '\u001f';

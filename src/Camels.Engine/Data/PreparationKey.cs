@@ -34,6 +34,6 @@ internal static class PreparationKey
             files.Add(DataFiles.Sha256(file));
         }
 
-        return new { source.Input.Dataset, source.Examples, source.Audit.IsValidation, Files = files };
+        return new { source.Input.Dataset, source.Input.Trees, source.Input.Map, source.Input.Names, source.Examples, source.Audit.IsValidation, Files = files };
     }
 }

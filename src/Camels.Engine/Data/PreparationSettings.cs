@@ -3,10 +3,17 @@ using System.Globalization;
 namespace Camels.Engine.Data;
 
 /// <summary>One source of conversations.</summary>
-/// <param name="Dataset">Name or alias in <see cref="DatasetCatalog"/>.</param>
+/// <param name="Dataset">Name or alias in <see cref="DatasetCatalog"/>; with a map, any other.</param>
 /// <param name="Path">A file, or a folder of them.</param>
 /// <param name="Examples">Read only the first so many records; null: all.</param>
-public sealed record DataSource(string Dataset, string Path, int? Examples = null);
+public sealed record DataSource(string Dataset, string Path, int? Examples = null)
+{
+    /// <summary>Which conversations trees of messages give.</summary>
+    public TreeRule Trees { get; init; } = new();
+
+    /// <summary>Where the fields are, for a dataset that is not in the catalog.</summary>
+    public DatasetMap? Map { get; init; }
+}
 
 /// <summary>Everything but the tokenizer that decides the prepared data.</summary>
 public sealed record PreparationSettings

@@ -1,3 +1,5 @@
+using Camels.Engine.Tokenizers;
+
 namespace Camels.Engine.Data;
 
 /// <summary>A source whose files are found and whose counts are kept.</summary>
@@ -9,7 +11,7 @@ internal sealed record OpenedSource(
     DatasetInput Input, Func<DatasetInput, IEnumerable<Conversation>> Read, int? Examples, SourceAudit Audit)
 {
     /// <summary>Finds data and files of every source, validation sources first, each with a name of its own.</summary>
-    public static OpenedSource[] OpenAll(PreparationSettings settings)
+    public static OpenedSource[] OpenAll(PreparationSettings settings, ITokenizer tokenizer)
     {
         Dictionary<string, int> used = [];
         return
@@ -20,14 +22,29 @@ internal sealed record OpenedSource(
 
         OpenedSource Open(DataSource source, bool isValidation)
         {
-            DatasetFormat format = DatasetCatalog.Find(source.Dataset);
+            DatasetFormat format = DatasetCatalog.Of(source);
             string name = isValidation ? $"validation_{format.Name}" : format.Name;
             int number = used[name] = used.GetValueOrDefault(name) + 1;
+            SourceAudit audit = new() { Name = number == 1 ? name : $"{name}_{number}", IsValidation = isValidation };
+            IReadOnlyList<string> files = format.FilesAt(source.Path);
             return new OpenedSource(
-                new DatasetInput { Dataset = format.Name, Files = format.FilesAt(source.Path), Seed = settings.Seed },
+                new DatasetInput
+                {
+                    Dataset = format.Name,
+                    Files = files,
+                    Names = Directory.Exists(source.Path) ? [.. files.Select(file => Path.GetRelativePath(source.Path, file))] : [],
+                    Extensions = format.Extensions,
+                    Seed = settings.Seed,
+                    Compatibility = settings.Compatibility,
+                    Trees = source.Trees,
+                    Map = source.Map,
+                    SequenceLength = settings.SequenceLength,
+                    CountTokens = text => TokensOf(text, tokenizer),
+                    Unusable = audit.CountUnusable,
+                },
                 format.Read,
                 source.Examples,
-                new SourceAudit { Name = number == 1 ? name : $"{name}_{number}", IsValidation = isValidation });
+                audit);
         }
     }
 
@@ -56,6 +73,13 @@ internal sealed record OpenedSource(
 
             yield return conversation;
         }
+    }
+
+    private static int TokensOf(string text, ITokenizer tokenizer)
+    {
+        List<int> ids = [];
+        tokenizer.Encode(text, ids, isStart: true, parseSpecial: false);
+        return ids.Count + (tokenizer.AddsBos ? 1 : 0);
     }
 
     private static IEnumerable<Conversation> Limit(IEnumerable<Conversation> conversations, int count)

@@ -32,6 +32,11 @@ internal static class RecipeNames
     public static IReadOnlyDictionary<string, LossReduction> LossReductions { get; } =
         new Dictionary<string, LossReduction> { ["tokens"] = LossReduction.Tokens, ["example_mean"] = LossReduction.ExampleMean };
 
+    public static IReadOnlyDictionary<string, TreePaths> TreePaths { get; } =
+        new Dictionary<string, TreePaths> { ["leaves"] = Data.TreePaths.Leaves, ["every_answer"] = Data.TreePaths.EveryAnswer };
+
+    public static IReadOnlyDictionary<string, Role> Roles { get; } = Enum.GetValues<Role>().ToDictionary(Conversation.NameOf);
+
     public static string Of<TValue>(IReadOnlyDictionary<string, TValue> names, TValue value)
         where TValue : struct => names.First(pair => pair.Value.Equals(value)).Key;
 }

@@ -117,9 +117,51 @@ public static class RecipeReader
         DataSource source = new(
             section.RequiredText("dataset", "messages"),
             section.RequiredText("path", "data/mine.jsonl"),
-            (int?)section.Integer("examples", least: 1));
+            (int?)section.Integer("examples", least: 1))
+        {
+            Trees = ReadTrees(section.Section("trees")),
+            Map = section.Has("map") ? ReadMap(section.Section("map")) : null,
+        };
         section.Finish();
-        return source;
+        return source.Map is not null && DatasetCatalog.IsKnown(source.Dataset)
+            ? throw CamelsException.Usage($"{section.Place("map")}: {source.Dataset} is a dataset that needs no map; leave map out, or give it another name")
+            : source;
+    }
+
+    private static TreeRule ReadTrees(RecipeSection section)
+    {
+        TreeRule trees = new()
+        {
+            Paths = section.Has("paths") ? section.Choice("paths", TreePaths.Leaves, RecipeNames.TreePaths) : null,
+            WithoutCreator = section.Boolean("without_creator", fallback: false),
+            WithoutDeleted = section.Boolean("without_deleted", fallback: false),
+            BestReplies = (int?)section.Integer("best_replies", least: 1),
+        };
+        section.Finish();
+        return trees;
+    }
+
+    private static DatasetMap ReadMap(RecipeSection section)
+    {
+        DatasetMap map = new()
+        {
+            Each = section.Text("each"),
+            Instruction = section.Text("instruction"),
+            Input = section.Text("input"),
+            Prompt = section.Text("prompt"),
+            Output = section.Text("output"),
+            Messages = section.Text("messages"),
+            Tree = section.Text("tree"),
+            Replies = section.Text("replies"),
+            Speaker = section.Text("role"),
+            Content = section.Text("content"),
+            System = section.Text("system"),
+            Roles = section.Has("roles") ? section.Section("roles").Choices(RecipeNames.Roles) : DatasetMap.CommonRoles,
+            EndMarker = section.Text("end_marker"),
+        };
+        section.Finish();
+        map.Check(section.Place());
+        return map;
     }
 
     private static ValidationRecipe ReadValidation(RecipeSection section)

@@ -85,6 +85,11 @@ internal sealed class RecipeSection(RecipeMapping mapping, string path)
             : Wrong(key, scalar, accepted, Suggestion.For(scalar.Text, names.Keys));
     }
 
+    /// <summary>All keys of a section whose keys the user names.</summary>
+    public IReadOnlyDictionary<string, TValue> Choices<TValue>(IReadOnlyDictionary<string, TValue> names)
+        where TValue : struct =>
+        mapping.Values.Keys.ToDictionary(key => key, key => Choice(key, default(TValue), names));
+
     /// <summary>The error for what the contract names and this version cannot do.</summary>
     public CamelsException NotAvailable(string key, string what, string accepted) =>
         CamelsException.Usage($"{Place(key)}: {what} is not available yet; accepted now: {accepted}");

@@ -135,9 +135,40 @@ public static partial class RecipeWriter
 
     private static string Source(DataSource source)
     {
-        string examples = source.Examples is int count ? $", examples: {Whole(count)}" : "";
-        return $"{{dataset: {Text(source.Dataset)}, path: {Text(source.Path)}{examples}}}";
+        List<(string Key, string? Value)> entries =
+        [
+            ("dataset", Text(source.Dataset)),
+            ("path", Text(source.Path)),
+            ("examples", source.Examples is int count ? Whole(count) : null),
+            ("trees", source.Trees == new TreeRule() ? null : Trees(source.Trees)),
+            ("map", source.Map is null ? null : Map(source.Map)),
+        ];
+        return Flow(entries);
     }
+
+    private static string Trees(TreeRule trees) => Flow(
+    [
+        ("paths", trees.Paths is TreePaths paths ? RecipeNames.Of(RecipeNames.TreePaths, paths) : null),
+        ("without_creator", Truth(trees.WithoutCreator)),
+        ("without_deleted", Truth(trees.WithoutDeleted)),
+        ("best_replies", trees.BestReplies is int best ? Whole(best) : null),
+    ]);
+
+    private static string Map(DatasetMap map)
+    {
+        (string, string?)[] texts =
+        [
+            ("each", map.Each), ("instruction", map.Instruction), ("input", map.Input), ("prompt", map.Prompt), ("output", map.Output),
+            ("messages", map.Messages), ("tree", map.Tree), ("replies", map.Replies), ("role", map.Speaker), ("content", map.Content),
+            ("system", map.System), ("end_marker", map.EndMarker),
+        ];
+        string roles = Flow(map.Roles.Select(role => (Text(role.Key), (string?)RecipeNames.Of(RecipeNames.Roles, role.Value))));
+        return Flow([.. texts.Select(entry => (entry.Item1, entry.Item2 is null ? null : Text(entry.Item2))), ("roles", roles)]);
+    }
+
+    // A section on one line, without the keys that have no value.
+    private static string Flow(IEnumerable<(string Key, string? Value)> entries) =>
+        $"{{{string.Join(", ", entries.Where(entry => entry.Value is not null).Select(entry => $"{entry.Key}: {entry.Value}"))}}}";
 
     private static string Whole(int value) => value.ToString(CultureInfo.InvariantCulture);
 

@@ -133,7 +133,7 @@ public sealed class JsonRecordsTests : IDisposable
             file.Write(Encoding.UTF8.GetBytes(start + "{\"prompt\": \""));
             byte[] letters = new byte[1 << 20];
             Array.Fill(letters, (byte)'x');
-            while (file.Position < JsonRecords.MaxRecordBytes * 3L / 2)
+            while (file.Position < TextScanner.MaxRecordBytes * 3L / 2)
             {
                 file.Write(letters);
             }

@@ -1,0 +1,43 @@
+namespace Camels.Engine.Data;
+
+/// <summary>
+/// The bytes of one data file from start to end: a file of the disk, what a .gz holds, or an entry of a .zip. Whatever goes wrong is exit
+/// code 3 and names the file.
+/// </summary>
+/// <param name="name">Path; for an entry of an archive, the archive's path, a slash and the entry's.</param>
+/// <param name="stream">Owned.</param>
+/// <param name="expansion">Checks what comes out of an archive; null for a plain file.</param>
+/// <param name="input">Told of the progress; null where a file is read once more than progress counts.</param>
+internal sealed class DataFile(string name, Stream stream, Expansion? expansion, DatasetInput? input) : IDisposable
+{
+    private bool _isStarted;
+
+    public string Name => name;
+
+    public void Dispose() => stream.Dispose();
+
+    /// <summary>Fills the start of <paramref name="target"/>; 0 at the end of the file.</summary>
+    public int Read(Span<byte> target)
+    {
+        int read;
+        try
+        {
+            int least = _isStarted ? 1 : Math.Min(target.Length, FileKind.HeadBytes);
+            read = stream.ReadAtLeast(target, least, throwOnEndOfStream: false);
+        }
+        catch (Exception failure) when (failure is IOException or InvalidDataException)
+        {
+            string what = expansion is null ? $"cannot be read: {failure.Message}" : "is damaged or cut short, so it cannot be unpacked";
+            throw CamelsException.BadInput($"{name}: {what}.", failure);
+        }
+
+        if (!_isStarted)
+        {
+            _isStarted = true;
+            FileKind.RequireText(name, target[..read], isUnpacked: expansion is not null);
+        }
+
+        input?.CountBytes(expansion is null ? read : expansion.Take(name, target[..read]));
+        return read;
+    }
+}

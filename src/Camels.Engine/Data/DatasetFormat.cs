@@ -1,0 +1,52 @@
+using System.IO.Enumeration;
+
+namespace Camels.Engine.Data;
+
+/// <summary>One known dataset.</summary>
+/// <param name="Name">Its name in recipes.</param>
+/// <param name="Aliases">Other names it answers to.</param>
+/// <param name="Read">Streams the conversations of its files; one reader may serve several datasets of equal format.</param>
+public sealed record DatasetFormat(string Name, string[] Aliases, Func<DatasetInput, IEnumerable<Conversation>> Read)
+{
+    /// <summary>What most datasets are published as.</summary>
+    public static IReadOnlyList<string> JsonExtensions { get; } = [".json", ".jsonl"];
+
+    /// <summary>What data files end in, .gz aside.</summary>
+    public IReadOnlyList<string> Extensions { get; init; } = JsonExtensions;
+
+    /// <summary>What the publisher calls the data files, without what they end in; * stands for anything. Asked in folders only.</summary>
+    public string FileNames { get; init; } = "*";
+
+    /// <summary>
+    /// The data files at <paramref name="path"/>: the file itself, or those in a folder and the folders below it, in ordinal order of their
+    /// paths. Missing or none: exit code 3.
+    /// </summary>
+    public IReadOnlyList<string> FilesAt(string path)
+    {
+        if (File.Exists(path))
+        {
+            return [path];
+        }
+
+        if (!Directory.Exists(path))
+        {
+            throw CamelsException.BadInput($"{path}: no such file or folder (data of {Name}).");
+        }
+
+        string[] files = DataFiles.Below(path, IsDataFile);
+        return files.Length > 0
+            ? files
+            : throw CamelsException.BadInput(
+                $"{path}: the folder has no {string.Join(" or ", Extensions.Select(extension => FileNames.TrimStart('*') + extension))} file "
+                + $"(data of {Name}; .gz and .zip of them are read too).");
+    }
+
+    private bool IsDataFile(string path)
+    {
+        string name = Path.GetFileName(path);
+        string plain = name.EndsWith(DataFiles.GzipExtension, StringComparison.Ordinal) ? name[..^DataFiles.GzipExtension.Length] : name;
+        string extension = Path.GetExtension(plain);
+        return (Extensions.Contains(extension) || extension == DataFiles.ZipExtension)
+            && FileSystemName.MatchesSimpleExpression(FileNames, Path.GetFileNameWithoutExtension(plain), ignoreCase: false);
+    }
+}
