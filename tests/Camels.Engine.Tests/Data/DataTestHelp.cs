@@ -10,10 +10,28 @@ internal static class DataTestHelp
 {
     public static string Write(this TemporaryFolder folder, string name, string text) => folder.WriteFile(name, Encoding.UTF8.GetBytes(text));
 
-    public static Conversation[] Read(string dataset, string path, ulong seed = 42)
+    public static Conversation[] Read(string dataset, string path, ulong seed = 42) => Read(new DataSource(dataset, path), seed).Read;
+
+    /// <summary>The conversations of a source, and what is said about those that are left out.</summary>
+    public static (Conversation[] Read, (RecordPlace Place, string Reason)[] LeftOut) Read(
+        DataSource source, ulong seed = 42, Compatibility compatibility = Compatibility.None, Func<string, int>? countTokens = null, int sequenceLength = 2048)
     {
-        DatasetFormat format = DatasetCatalog.Find(dataset);
-        return [.. format.Read(new DatasetInput { Dataset = format.Name, Files = format.FilesAt(path), Seed = seed })];
+        DatasetFormat format = DatasetCatalog.Of(source);
+        List<(RecordPlace, string)> leftOut = [];
+        DatasetInput input = new()
+        {
+            Dataset = format.Name,
+            Files = format.FilesAt(source.Path),
+            Extensions = format.Extensions,
+            Seed = seed,
+            Trees = source.Trees,
+            Map = source.Map,
+            Compatibility = compatibility,
+            SequenceLength = sequenceLength,
+            CountTokens = countTokens,
+            Unusable = (place, reason) => leftOut.Add((place, reason)),
+        };
+        return ([.. format.Read(input)], [.. leftOut]);
     }
 
     public static CamelsException Fails(ExitCode code, Action action, params string[] inMessage)

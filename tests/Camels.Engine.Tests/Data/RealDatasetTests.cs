@@ -30,6 +30,45 @@ public sealed class RealDatasetTests
         Assert.Equal(withInput, JsonRecords.Read(input).Count(record => !string.IsNullOrWhiteSpace(record.OptionalText(column))));
     }
 
+    // Conversations, messages, unusable records, and conversations that SourceReader would drop or cut (an answer without text, no last answer).
+    [SharedTheory("data/train")]
+    [InlineData("super_ni", "super_ni", 640, 1280, 1, 0, 0)]
+    [InlineData("super_ni", "super_ni/tasks/task511_reddit_tifu_long_text_summarization.json", 80, 160, 0, 0, 0)]
+    [InlineData("cot", "cot", 33023, 66046, 0, 0, 0)]
+    [InlineData("cot", "cot/cot_data/gsm8k_train.tsv", 7413, 14826, 0, 0, 0)]
+    [InlineData("self_instruct", "self_instruct", 170, 340, 0, 0, 0)]
+    [InlineData("baize", "baize", 3, 16, 0, 0, 0)]
+    [InlineData("baize", "baize/quora_chat_data.ko.json", 900, 4194, 0, 1, 0)]
+    [InlineData("oasst1", "oasst1/en_100_tree.jsonl", 276, 988, 3, 0, 0)]
+    [InlineData("oasst1", "oasst1/oasst2_filtered.trees.jsonl", 239, 842, 12, 0, 0)]
+    [InlineData("oasst1", "oasst1", 515, 1830, 15, 0, 0)]
+    [InlineData("sharegpt", "sharegpt/sharegpt_split_with_ids.json", 6, 48, 0, 0, 0)]
+    [InlineData("sharegpt", "sharegpt/sharegpt_no_ids.json", 173, 1202, 175, 0, 0)]
+    [InlineData("sharegpt", "sharegpt/sg_90k_part1_first_turn.json", 0, 0, 410, 0, 0)]
+    [InlineData("sharegpt", "sharegpt/dummy_conversation.json", 500, 2000, 0, 0, 0)]
+    public void FilesConvert(string dataset, string path, int conversations, int messages, int leftOut, int empty, int unanswered)
+    {
+        (Conversation[] read, (RecordPlace, string)[] unusable) = Read(new DataSource(dataset, SharedFiles.Path($"data/train/{path}")));
+        Assert.Equal(
+            (conversations, messages, leftOut, empty, unanswered),
+            (read.Length, read.Sum(conversation => conversation.Messages.Length), unusable.Length,
+                read.Count(conversation => conversation.HasEmptyAnswer), read.Count(conversation => conversation.Messages[^1].Role == Role.User)));
+        Assert.Equal(Enumerable.Range(0, conversations).Select(i => (long)i), read.Select(conversation => conversation.Index));
+        Assert.All(read, conversation => conversation.CheckOrder());
+    }
+
+    [SharedTheory("data/train/oasst1")]
+    [InlineData("en_100_tree.jsonl", TreePaths.EveryAnswer, false, 475)]
+    [InlineData("en_100_tree.jsonl", TreePaths.Leaves, true, 274)]
+    [InlineData("oasst2_filtered.trees.jsonl", TreePaths.EveryAnswer, false, 413)]
+    [InlineData("oasst2_filtered.trees.jsonl", TreePaths.Leaves, true, 239)]
+    public void TreesGiveThePathsOfTheirRule(string file, TreePaths paths, bool withoutCreator, int conversations)
+    {
+        DataSource source = new("oasst1", SharedFiles.Path($"data/train/oasst1/{file}"));
+        TreeRule rule = new() { Paths = paths, WithoutCreator = withoutCreator };
+        Assert.Equal(conversations, Read(source with { Trees = rule }).Read.Length);
+    }
+
     [SharedFact("data/train/extras/p3_t0_train")]
     public void PromptCompletionFilesConvert()
     {
