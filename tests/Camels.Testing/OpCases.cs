@@ -21,6 +21,7 @@ public static class OpCases
         ["RmsNorm"] = Cases.RmsNormCases.All,
         ["Rope"] = Cases.RopeCases.All,
         ["Sample"] = Cases.SampleCases.All,
+        ["SplitHeads"] = Cases.SplitHeadsCases.All,
         ["SumOfSquares"] = Cases.SumOfSquaresCases.All,
         ["SwiGlu"] = Cases.SwiGluCases.All,
         ["Transpose"] = Cases.TransposeCases.All,

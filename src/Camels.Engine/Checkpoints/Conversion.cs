@@ -17,7 +17,7 @@ public static class Conversion
         ModelToWrite converted = new()
         {
             Config = model.Config with { StoredAs = storedAs },
-            Tensors = [.. model.Config.Tensors().Select(t => TensorToWrite.FromStored(model.Weights.Get(t.Name), storedAs))],
+            Tensors = [.. model.Config.Tensors().Select(t => TensorToWrite.FromStored(model.Weight(t.Name), storedAs) with { Name = t.Name })],
             CompanionFolder = source,
             MaximumFileBytes = maximumFileBytes,
         };

@@ -46,8 +46,16 @@ public sealed class HuggingFaceFolder : IDisposable
     /// <summary>What config.json says.</summary>
     public ModelConfig Config { get; }
 
-    /// <summary>The weights, among them those that <see cref="ModelConfig.IgnoresTensor"/> names.</summary>
+    /// <summary>The tensors as they are stored, among them those that <see cref="ModelCatalog.IgnoresTensor"/> names.</summary>
     public TensorFiles Weights { get; }
+
+    /// <summary>The weight that the config calls <paramref name="name"/>, under whichever of its names the files have it.</summary>
+    /// <exception cref="CamelsException">There is none: exit code 3.</exception>
+    public StoredTensor Weight(string name) => Find(Weights, name, Config.Family) ?? Weights.Get(name);
+
+    /// <summary>The weight of a model of <paramref name="family"/> under whichever of its names the files have it, or null.</summary>
+    internal static StoredTensor? Find(TensorFiles weights, string name, ModelFamily family) =>
+        weights.Find(name) ?? weights.Find(ModelCatalog.PublishedName(name, family));
 
     /// <summary>Opens a folder and checks that it has every tensor of its config in the right shape, and none that is unknown.</summary>
     /// <exception cref="CamelsException">Something is missing, malformed or unknown: exit code 3.</exception>
@@ -62,8 +70,9 @@ public sealed class HuggingFaceFolder : IDisposable
         TensorFiles weights = TensorFiles.OpenModel(path);
         try
         {
-            RequireTensors(weights, config, path);
-            return new HuggingFaceFolder(path, config, weights);
+            HuggingFaceFolder folder = new(path, config, weights);
+            folder.RequireTensors();
+            return folder;
         }
         catch
         {
@@ -84,7 +93,7 @@ public sealed class HuggingFaceFolder : IDisposable
             using HuggingFaceFolder written = Open(folder.Path);
             foreach (TensorToWrite expected in model.Tensors)
             {
-                RequireEqual(expected, written.Weights.Get(expected.Name));
+                RequireEqual(expected, written.Weight(expected.Name));
             }
         });
 
@@ -136,25 +145,25 @@ public sealed class HuggingFaceFolder : IDisposable
         ]
         : [];
 
-    private static void RequireTensors(TensorFiles weights, ModelConfig config, string path)
+    private void RequireTensors()
     {
         HashSet<string> known = new(StringComparer.Ordinal);
-        foreach ((string name, int[] shape) in config.Tensors())
+        foreach ((string name, int[] shape) in Config.Tensors())
         {
-            known.Add(name);
-            StoredTensor tensor = weights.Get(name);
+            StoredTensor tensor = Weight(name);
             tensor.RequireShape(shape);
+            _ = known.Add(tensor.Name);
             if (!tensor.Type.IsFloat())
             {
-                throw CamelsException.BadInput($"{tensor.Path}: tensor '{name}' is {tensor.Type}, expected F32, F16, BF16 or F64");
+                throw CamelsException.BadInput($"{tensor.Path}: tensor '{tensor.Name}' is {tensor.Type}, expected F32, F16, BF16 or F64");
             }
         }
 
-        StoredTensor? unknown = weights.Tensors.FirstOrDefault(t => !known.Contains(t.Name) && !config.IgnoresTensor(t.Name));
+        StoredTensor? unknown = Weights.Tensors.FirstOrDefault(t => !known.Contains(t.Name) && !ModelCatalog.IgnoresTensor(t.Name, Config));
         if (unknown is not null)
         {
             throw CamelsException.BadInput(
-                $"{unknown.Path}: the tensor '{unknown.Name}' belongs to no {config.Family} of {path}'s {ModelConfigFile.Name}; "
+                $"{unknown.Path}: the tensor '{unknown.Name}' belongs to no {Config.Family} of {Path}'s {ModelConfigFile.Name}; "
                 + "the model computes something this engine would leave out");
         }
     }

@@ -21,7 +21,7 @@ public static class ModelWeights
     {
         foreach ((DeviceStream stream, Parameter parameter) in Stored(model))
         {
-            StoredTensor stored = files.Weights.Get(parameter.Name);
+            StoredTensor stored = files.Weight(parameter.Name);
             stored.Read(stream, parameter.Weight);
             if (parameter.Master.DType != parameter.Weight.DType)
             {

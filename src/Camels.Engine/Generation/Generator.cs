@@ -12,10 +12,25 @@ namespace Camels.Engine.Generation;
 /// Continues prompts in ragged batches: no padding, a key/value cache of fixed slots, new prompts as soon as slots fall free. Every operator
 /// computes a row by itself, so the tokens and log-probabilities do not depend on what else is in the batch.
 /// </summary>
-public sealed class Generator(ILanguageModel model, ITokenizer? tokenizer, Device device)
+public sealed class Generator
 {
     /// <summary>The most tokens of one pass: longer prompts go in pieces, which changes no bit.</summary>
     private const int PassTokens = 1024;
+
+    private readonly ILanguageModel _model;
+    private readonly ITokenizer? _tokenizer;
+    private readonly Device _device;
+
+    /// <param name="model">What continues; it will predict no token that the tokenizer lacks.</param>
+    /// <param name="tokenizer">Turns tokens into text, or null.</param>
+    /// <param name="device">Where the model lies.</param>
+    public Generator(ILanguageModel model, ITokenizer? tokenizer, Device device)
+    {
+        _model = model;
+        _tokenizer = tokenizer;
+        _device = device;
+        model.PredictedTokens = tokenizer?.VocabularySize ?? model.PredictedTokens;
+    }
 
     /// <summary>Continues all prompts; <paramref name="finished"/> receives completions in the order of prompts and samples.</summary>
     public void Generate(
@@ -34,7 +49,7 @@ public sealed class Generator(ILanguageModel model, ITokenizer? tokenizer, Devic
                 continue;
             }
 
-            waiting.Enqueue(new Sequence(prompt, i, sample, tokenizer, settings, stops, model.Config.MaximumPositions));
+            waiting.Enqueue(new Sequence(prompt, i, sample, _tokenizer, settings, stops, _model.Config.MaximumPositions));
         }
 
         int delivered = 0;
@@ -52,9 +67,9 @@ public sealed class Generator(ILanguageModel model, ITokenizer? tokenizer, Devic
             return;
         }
 
-        int longest = waiting.Max(s => Math.Min(model.Config.MaximumPositions, s.Prompt.Ids.Count + settings.MaximumNewTokens));
+        int longest = waiting.Max(s => Math.Min(_model.Config.MaximumPositions, s.Prompt.Ids.Count + settings.MaximumNewTokens));
         int slots = Math.Clamp(settings.MaximumBatchTokens / longest, 1, Math.Min(waiting.Count, PassTokens));
-        using Batch batch = new(model, device, slots, longest, settings);
+        using Batch batch = new(_model, _device, slots, longest, settings);
         while (waiting.Count > 0 || batch.HasActive)
         {
             cancellation.ThrowIfCancellationRequested();
@@ -77,15 +92,15 @@ public sealed class Generator(ILanguageModel model, ITokenizer? tokenizer, Devic
 
         foreach (int id in prompt.Ids)
         {
-            if ((uint)id >= (uint)model.Config.VocabularySize)
+            if ((uint)id >= (uint)_model.Config.VocabularySize)
             {
-                return $"token {id} is outside the model's vocabulary of {model.Config.VocabularySize}";
+                return $"token {id} is outside the model's vocabulary of {_model.Config.VocabularySize}";
             }
         }
 
-        return prompt.Ids.Count < model.Config.MaximumPositions
+        return prompt.Ids.Count < _model.Config.MaximumPositions
             ? null
-            : $"the prompt has {prompt.Ids.Count} tokens, the model's context is {model.Config.MaximumPositions}";
+            : $"the prompt has {prompt.Ids.Count} tokens, the model's context is {_model.Config.MaximumPositions}";
     }
 
     /// <summary>The active sequences and the memory they run in.</summary>
@@ -185,7 +200,7 @@ public sealed class Generator(ILanguageModel model, ITokenizer? tokenizer, Devic
             using Arena arena = Arena.Measure(planning, "generation");
             Pass pass = new(planning.Stream, arena, model.Precision, tokens) { Cache = cache };
             _ = model.Hidden(pass);
-            _ = Head.Take(pass, config, slots);
+            _ = Head.Take(pass, model, slots);
             return arena.PeakBytes;
         }
 
@@ -229,7 +244,7 @@ public sealed class Generator(ILanguageModel model, ITokenizer? tokenizer, Devic
         private void Draw(Tensor hidden, int count)
         {
             DeviceStream stream = _pass.Stream;
-            Head head = Head.Take(_pass, _model.Config, count);
+            Head head = Head.Take(_pass, _model, count);
             HostTransfer.ToDevice<int>(stream, head.Rows, _lastRows.AsSpan(0, count));
             HostNumbers.ToDevice(stream, head.Uniforms, _uniforms.AsSpan(0, count));
             Embedding.Forward(stream, y: head.Last, ids: head.Rows, weight: hidden);    // gathering rows is what an embedding does
@@ -244,9 +259,9 @@ public sealed class Generator(ILanguageModel model, ITokenizer? tokenizer, Devic
         /// <summary>What drawing S tokens needs: the same tensors whether planned or run.</summary>
         private readonly record struct Head(Tensor Rows, Tensor Last, Tensor Logits, Tensor Uniforms, Tensor Drawn, Tensor LogProbabilities)
         {
-            public static Head Take(Pass pass, ModelConfig config, int count) => new(
-                Rows: pass.Arena.New(DType.I32, count), Last: pass.New(count, config.HiddenSize),
-                Logits: pass.NewStatistic(count, config.VocabularySize), Uniforms: pass.NewStatistic(count),
+            public static Head Take(Pass pass, ILanguageModel model, int count) => new(
+                Rows: pass.Arena.New(DType.I32, count), Last: pass.New(count, model.Config.EmbeddingWidth),
+                Logits: pass.NewStatistic(count, model.PredictedTokens), Uniforms: pass.NewStatistic(count),
                 Drawn: pass.Arena.New(DType.I32, count), LogProbabilities: pass.NewStatistic(count));
         }
     }

@@ -4,10 +4,10 @@ using Camels.Kernels.Ops;
 namespace Camels.Engine.Layers;
 
 /// <summary>
-/// y = Output(attention(rope(Query(x)), rope(Key(x)), Value(x))): causal inside each document, grouped-query heads.
+/// y = Output(attention(rope(q), rope(k), v)) with q, k, v = Input(x): causal inside each document, grouped-query heads. Without a table
+/// nothing is rotated.
 /// </summary>
-public sealed class AttentionLayer(
-    LinearLayer query, LinearLayer key, LinearLayer value, LinearLayer output, RopeTable rope, int headWidth, int block)
+public sealed class AttentionLayer(IAttentionInput input, LinearLayer output, RopeTable? rope, int headWidth, int block)
 {
     private readonly float _scale = 1 / MathF.Sqrt(headWidth);
 
@@ -18,11 +18,12 @@ public sealed class AttentionLayer(
     public Tensor Forward(Pass pass, Tensor x, out Saved saved)
     {
         TokenBatch batch = pass.Batch;
-        Tensor q = query.Forward(pass, x);
-        Tensor k = key.Forward(pass, x);
-        Tensor v = value.Forward(pass, x);
-        Rope.Forward(pass.Stream, y: q, x: q, batch.Positions, cosines: rope.Cosines, sines: rope.Sines, headWidth);
-        Rope.Forward(pass.Stream, y: k, x: k, batch.Positions, cosines: rope.Cosines, sines: rope.Sines, headWidth);
+        (Tensor q, Tensor k, Tensor v) = input.Forward(pass, x);
+        if (rope is not null)
+        {
+            Rope.Forward(pass.Stream, y: q, x: q, batch.Positions, cosines: rope.Cosines, sines: rope.Sines, headWidth);
+            Rope.Forward(pass.Stream, y: k, x: k, batch.Positions, cosines: rope.Cosines, sines: rope.Sines, headWidth);
+        }
 
         Tensor mixed = pass.NewLike(q);
         if (pass.Cache is KvCache cache)
@@ -56,12 +57,12 @@ public sealed class AttentionLayer(
         Attention.Backward(
             pass.Stream, dq: dq, dk: dk, dv: dv, dy: dMixed, q: saved.Q, k: saved.K, v: saved.V, y: saved.Mixed,
             logSumExp: saved.LogSumExp, delta: delta, documentBounds: batch.DocumentBounds, headWidth, _scale);
-        Rope.Backward(pass.Stream, dx: dq, dy: dq, batch.Positions, cosines: rope.Cosines, sines: rope.Sines, headWidth);
-        Rope.Backward(pass.Stream, dx: dk, dy: dk, batch.Positions, cosines: rope.Cosines, sines: rope.Sines, headWidth);
+        if (rope is not null)
+        {
+            Rope.Backward(pass.Stream, dx: dq, dy: dq, batch.Positions, cosines: rope.Cosines, sines: rope.Sines, headWidth);
+            Rope.Backward(pass.Stream, dx: dk, dy: dk, batch.Positions, cosines: rope.Cosines, sines: rope.Sines, headWidth);
+        }
 
-        Tensor dx = query.Backward(pass, dq, saved.X);
-        key.BackwardInto(pass, dxSum: dx, dk, saved.X);
-        value.BackwardInto(pass, dxSum: dx, dv, saved.X);
-        return dx;
+        return input.Backward(pass, dq, dk, dv, saved.X);
     }
 }

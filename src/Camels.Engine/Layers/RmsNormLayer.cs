@@ -5,23 +5,20 @@ using Camels.Kernels.Ops;
 namespace Camels.Engine.Layers;
 
 /// <summary>y = x / rms(x) * weight, weight (C).</summary>
-public sealed class RmsNormLayer(Parameter weight, float eps)
+public sealed class RmsNormLayer(Parameter weight, float eps) : INormLayer
 {
-    /// <summary>x (N, C) and 1 / rms of its rows (N).</summary>
-    public readonly record struct Saved(Tensor X, Tensor Rstd);
-
-    /// <summary>y (N, C) from x (N, C).</summary>
-    public Tensor Forward(Pass pass, Tensor x, out Saved saved)
+    /// <inheritdoc/>
+    public Tensor Forward(Pass pass, Tensor x, out NormSaved saved)
     {
         Tensor y = pass.NewLike(x);
         Tensor rstd = pass.NewStatistic(x.Shape[0]);
         RmsNorm.Forward(pass.Stream, y: y, rstd: rstd, x: x, weight: weight.Weight, eps);
-        saved = new Saved(x, rstd);
+        saved = new NormSaved(x, rstd, Mean: default);
         return y;
     }
 
-    /// <summary>dx (N, C) from dy (N, C), written over dy.</summary>
-    public Tensor Backward(Pass pass, Tensor dy, in Saved saved)
+    /// <inheritdoc/>
+    public Tensor Backward(Pass pass, Tensor dy, in NormSaved saved)
     {
         RmsNorm.Backward(
             pass.Stream, dx: dy, dWeightSum: weight.Gradient, dy: dy, x: saved.X, weight: weight.Weight, rstd: saved.Rstd,

@@ -4,8 +4,8 @@ using Camels.Kernels;
 namespace Camels.Engine.Layers;
 
 /// <summary>
-/// Cosines and sines of every position's rotation angles, computed once in double precision: angle(t, i) = t / base^(2i / R)
-/// (Su et al., "RoFormer").
+/// Cosines and sines of every position's rotation angles, computed once in double precision: angle(t, i) = t · frequency(i) (Su et al.,
+/// "RoFormer").
 /// </summary>
 public sealed class RopeTable : IDisposable
 {
@@ -14,17 +14,18 @@ public sealed class RopeTable : IDisposable
     /// <param name="stream">Where it is used.</param>
     /// <param name="precision">Its type is the wide type.</param>
     /// <param name="positions">Number of positions, T.</param>
-    /// <param name="rotatedWidth">Rotated channels of a head, R; even.</param>
-    /// <param name="theta">The base.</param>
-    public RopeTable(DeviceStream stream, Precision precision, int positions, int rotatedWidth, double theta)
+    /// <param name="frequencies">The angle of position 1 for each rotated pair of a head's channels, R/2 of them.</param>
+    public RopeTable(DeviceStream stream, Precision precision, int positions, double[] frequencies)
     {
-        int pairs = rotatedWidth / 2;
-        long bytes = (long)positions * pairs * precision.Wide.Bytes();
+        long bytes = (long)positions * frequencies.Length * precision.Wide.Bytes();
         _memory = DeviceMemory.Allocate(stream.Device, 2 * bytes);
-        Cosines = _memory.View(offsetBytes: 0, precision.Wide, positions, pairs);
-        Sines = _memory.View(bytes, precision.Wide, positions, pairs);
-        Fill(stream, Cosines, theta, Math.Cos);
-        Fill(stream, Sines, theta, Math.Sin);
+        Cosines = _memory.View(offsetBytes: 0, precision.Wide, positions, frequencies.Length);
+        Sines = _memory.View(bytes, precision.Wide, positions, frequencies.Length);
+        if (!Cosines.IsNone)     // on a planning device there is nothing to fill
+        {
+            Fill(stream, Cosines, frequencies, Math.Cos);
+            Fill(stream, Sines, frequencies, Math.Sin);
+        }
     }
 
     /// <summary>Cosines (T, R/2).</summary>
@@ -36,7 +37,7 @@ public sealed class RopeTable : IDisposable
     /// <inheritdoc/>
     public void Dispose() => _memory.Dispose();
 
-    private static void Fill(DeviceStream stream, Tensor table, double theta, Func<double, double> function)
+    private static void Fill(DeviceStream stream, Tensor table, double[] frequencies, Func<double, double> function)
     {
         (int positions, int pairs) = table.Rank2();
         double[] values = new double[(long)positions * pairs];
@@ -44,16 +45,10 @@ public sealed class RopeTable : IDisposable
         {
             for (int i = 0; i < pairs; i++)
             {
-                values[((long)t * pairs) + i] = function(t * Math.Pow(theta, -(double)i / pairs));
+                values[((long)t * pairs) + i] = function(t * frequencies[i]);
             }
         }
 
-        if (table.DType == DType.F64)
-        {
-            HostTransfer.ToDevice<double>(stream, table, values);
-            return;
-        }
-
-        HostTransfer.ToDevice<float>(stream, table, Array.ConvertAll(values, v => (float)v));
+        HostNumbers.ToDevice(stream, table, values);
     }
 }

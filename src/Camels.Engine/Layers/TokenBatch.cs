@@ -18,6 +18,7 @@ public sealed class TokenBatch : IDisposable
     private readonly int[] _ids;
     private readonly int[] _positions;
     private readonly int[] _order;
+    private readonly int[] _positionOrder;
     private readonly int[] _slots;
     private readonly int[] _documentBounds;
     private readonly int[] _laneBounds;
@@ -40,6 +41,7 @@ public sealed class TokenBatch : IDisposable
         _ids = new int[tokens];
         _positions = new int[tokens];
         _order = new int[tokens];
+        _positionOrder = new int[tokens];
         _slots = new int[tokens];
         _documentBounds = new int[tokens + 1];
         _laneBounds = new int[lanes + 1];
@@ -54,7 +56,7 @@ public sealed class TokenBatch : IDisposable
 
     private enum Slot
     {
-        Ids, Positions, Order, Slots, DocumentBounds, LaneBounds, TrainedRows, Labels, TrainedLaneBounds, Scales, Count,
+        Ids, Positions, Order, PositionOrder, Slots, DocumentBounds, LaneBounds, TrainedRows, Labels, TrainedLaneBounds, Scales, Count,
     }
 
     /// <summary>Bytes on the device.</summary>
@@ -74,6 +76,9 @@ public sealed class TokenBatch : IDisposable
 
     /// <summary>Rows sorted by token id, for the embedding's gradient (N).</summary>
     public Tensor Order => View(Slot.Order, Tokens);
+
+    /// <summary>Rows sorted by position, for the gradient of learned positions (N).</summary>
+    public Tensor PositionOrder => View(Slot.PositionOrder, Tokens);
 
     /// <summary>The key/value cache slot of each token (N); generation only.</summary>
     public Tensor Slots => View(Slot.Slots, Tokens);
@@ -164,9 +169,11 @@ public sealed class TokenBatch : IDisposable
         _laneBounds[_lanes] = Tokens;
         _trainedLaneBounds[_lanes] = TrainedTokens;
         Embedding.SortPositions(_ids.AsSpan(0, Tokens), _order.AsSpan(0, Tokens));
+        Embedding.SortPositions(_positions.AsSpan(0, Tokens), _positionOrder.AsSpan(0, Tokens));
         HostTransfer.ToDevice<int>(stream, Ids, _ids.AsSpan(0, Tokens));
         HostTransfer.ToDevice<int>(stream, Positions, _positions.AsSpan(0, Tokens));
         HostTransfer.ToDevice<int>(stream, Order, _order.AsSpan(0, Tokens));
+        HostTransfer.ToDevice<int>(stream, PositionOrder, _positionOrder.AsSpan(0, Tokens));
         HostTransfer.ToDevice<int>(stream, Slots, _slots.AsSpan(0, Tokens));
         HostTransfer.ToDevice<int>(stream, DocumentBounds, _documentBounds.AsSpan(0, _documents + 1));
         HostTransfer.ToDevice<int>(stream, LaneBounds, _laneBounds.AsSpan(0, _lanes + 1));

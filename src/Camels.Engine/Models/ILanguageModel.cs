@@ -17,6 +17,12 @@ public interface ILanguageModel : IDisposable
     IReadOnlyList<ParameterUnit> Units { get; }
 
     /// <summary>
+    /// Tokens that can be predicted: the first rows of the vocabulary. A checkpoint may have more rows than its tokenizer has tokens; whoever
+    /// knows the tokenizer says so here, and the rows beyond take no part in softmax, loss or sampling.
+    /// </summary>
+    int PredictedTokens { get; set; }
+
+    /// <summary>
     /// Forward, loss and backward of the pass's tokens: writes each trained token's loss (M) and adds to the weights' gradients. The loss
     /// head scales the gradients by the batch's scales.
     /// </summary>
@@ -25,9 +31,9 @@ public interface ILanguageModel : IDisposable
     /// <summary>Forward and loss only: writes each trained token's loss (M).</summary>
     void Losses(Pass pass, Tensor losses);
 
-    /// <summary>Forward only: the final hidden states (N, C), normalised, in the pass's arena.</summary>
+    /// <summary>Forward only: the final hidden states (N, E), normalised, in the pass's arena.</summary>
     Tensor Hidden(Pass pass);
 
-    /// <summary>Writes logits (S, V), in the wide type, of hidden states (S, C).</summary>
+    /// <summary>Writes logits (S, PredictedTokens), in the wide type, of hidden states (S, E).</summary>
     void Logits(Pass pass, Tensor logits, Tensor hidden);
 }

@@ -16,34 +16,37 @@ public sealed class LlamaBlock : IBlock<LlamaBlock.Saved>
     /// <summary>Declares block <paramref name="index"/>'s weights in <paramref name="unit"/>.</summary>
     public LlamaBlock(ModelConfig config, ParameterUnit unit, RopeTable rope, int index)
     {
-        string prefix = LlamaTensors.BlockPrefix(index);
+        string prefix = FormattableString.Invariant($"model.layers.{index}.");
         int width = config.HiddenSize;
         int queryWidth = config.HeadCount * config.HeadSize;
         int keyValueWidth = config.KeyValueHeadCount * config.HeadSize;
         float eps = (float)config.NormEpsilon;
-        LinearLayer Linear(string name, int outputs, int inputs) => new(unit.Add($"{prefix}{name}.weight", outputs, inputs));
+        LinearLayer Attention(string name, int outputs, int inputs, bool hasBias) =>
+            LinearLayer.Declare(unit, $"{prefix}self_attn.{name}_proj", outputs, inputs, hasBias);
+        LinearLayer Mlp(string name, int outputs, int inputs) => LinearLayer.Declare(unit, $"{prefix}mlp.{name}_proj", outputs, inputs, config.MlpBias);
 
         _attentionNorm = new RmsNormLayer(unit.Add(prefix + "input_layernorm.weight", width), eps);
+        SeparateAttentionInput input = new(
+            query: Attention("q", queryWidth, width, config.AttentionBias), key: Attention("k", keyValueWidth, width, config.AttentionBias),
+            value: Attention("v", keyValueWidth, width, config.AttentionBias));
         _attention = new AttentionLayer(
-            query: Linear("self_attn.q_proj", queryWidth, width), key: Linear("self_attn.k_proj", keyValueWidth, width),
-            value: Linear("self_attn.v_proj", keyValueWidth, width), output: Linear("self_attn.o_proj", width, queryWidth),
-            rope, config.HeadSize, block: index);
+            input, output: Attention("o", width, queryWidth, config.AttentionOutputBias), rope, config.HeadSize, block: index);
         _mlpNorm = new RmsNormLayer(unit.Add(prefix + "post_attention_layernorm.weight", width), eps);
         _mlp = new SwiGluMlpLayer(
-            gate: Linear("mlp.gate_proj", config.IntermediateSize, width), up: Linear("mlp.up_proj", config.IntermediateSize, width),
-            down: Linear("mlp.down_proj", width, config.IntermediateSize));
+            gate: Mlp("gate", config.IntermediateSize, width), up: Mlp("up", config.IntermediateSize, width),
+            down: Mlp("down", width, config.IntermediateSize));
     }
 
     /// <summary>What the four layers need again.</summary>
     public readonly record struct Saved(
-        RmsNormLayer.Saved AttentionNorm, AttentionLayer.Saved Attention, RmsNormLayer.Saved MlpNorm, SwiGluMlpLayer.Saved Mlp);
+        NormSaved AttentionNorm, AttentionLayer.Saved Attention, NormSaved MlpNorm, SwiGluMlpLayer.Saved Mlp);
 
     /// <inheritdoc/>
     public Tensor Forward(Pass pass, Tensor x, out Saved saved)
     {
-        Tensor h = _attention.Forward(pass, _attentionNorm.Forward(pass, x, out RmsNormLayer.Saved attentionNorm), out AttentionLayer.Saved attention);
+        Tensor h = _attention.Forward(pass, _attentionNorm.Forward(pass, x, out NormSaved attentionNorm), out AttentionLayer.Saved attention);
         Add.Forward(pass.Stream, y: h, x: h, residual: x);
-        Tensor y = _mlp.Forward(pass, _mlpNorm.Forward(pass, h, out RmsNormLayer.Saved mlpNorm), out SwiGluMlpLayer.Saved mlp);
+        Tensor y = _mlp.Forward(pass, _mlpNorm.Forward(pass, h, out NormSaved mlpNorm), out SwiGluMlpLayer.Saved mlp);
         Add.Forward(pass.Stream, y: y, x: y, residual: h);
         saved = new Saved(attentionNorm, attention, mlpNorm, mlp);
         return y;

@@ -1,12 +1,25 @@
+using Camels.Engine.Layers;
 using Camels.Kernels;
 
 namespace Camels.Engine.Models;
 
-/// <summary>The architectures this engine computes.</summary>
+/// <summary>The architectures this engine computes, each a model_type of config.json.</summary>
 public enum ModelFamily
 {
-    /// <summary>LLaMA and LLaMA 2: RMSNorm, rotary positions, grouped-query attention, SwiGLU (config.json: "llama").</summary>
+    /// <summary>LLaMA, LLaMA 2 and 3: RMSNorm, rotary positions, grouped-query attention, SwiGLU ("llama").</summary>
     Llama,
+
+    /// <summary>LLaMA in other sizes ("mistral").</summary>
+    Mistral,
+
+    /// <summary>LLaMA with biases at queries, keys and values ("qwen2").</summary>
+    Qwen2,
+
+    /// <summary>OPT: LayerNorm, learned positions, biases, ReLU ("opt").</summary>
+    Opt,
+
+    /// <summary>GPT-NeoX and Pythia: LayerNorm, partly rotated heads, biases, GELU ("gpt_neox").</summary>
+    GptNeoX,
 }
 
 /// <summary>
@@ -33,7 +46,7 @@ public sealed record ModelConfig
     /// <summary>Key and value heads, K, a divisor of H (num_key_value_heads).</summary>
     public required int KeyValueHeadCount { get; init; }
 
-    /// <summary>Width of a head, D, even (head_dim; C / H where a config does not say).</summary>
+    /// <summary>Width of a head, D, at most 256 (head_dim; C / H where a config does not say).</summary>
     public required int HeadSize { get; init; }
 
     /// <summary>Rows of the embedding, V (vocab_size).</summary>
@@ -42,11 +55,47 @@ public sealed record ModelConfig
     /// <summary>Tokens of the longest sequence (max_position_embeddings).</summary>
     public required int MaximumPositions { get; init; }
 
-    /// <summary>What is added to the mean square in every RMSNorm (rms_norm_eps).</summary>
+    /// <summary>Width of the embedding's rows and of the head's input, E, where it is not C (word_embed_proj_dim).</summary>
+    public int? EmbeddingSize { get; init; }
+
+    /// <summary>What is added to the mean square or variance in every norm (rms_norm_eps, layer_norm_eps).</summary>
     public double NormEpsilon { get; init; } = 1e-6;
 
-    /// <summary>Base of the rotary angles (rope_theta).</summary>
+    /// <summary>OPT: true where norms come after each half of a block, not before (do_layer_norm_before false).</summary>
+    public bool NormsLast { get; init; }
+
+    /// <summary>OPT: false where no norm comes after the last block (_remove_final_layer_norm, or norms last).</summary>
+    public bool HasFinalNorm { get; init; } = true;
+
+    /// <summary>GPT-NeoX: both halves of a block read its input (use_parallel_residual).</summary>
+    public bool ParallelResidual { get; init; }
+
+    /// <summary>True where queries, keys and values have biases.</summary>
+    public bool AttentionBias { get; init; }
+
+    /// <summary>True where attention's output has a bias.</summary>
+    public bool AttentionOutputBias { get; init; }
+
+    /// <summary>True where the feed-forward half has biases.</summary>
+    public bool MlpBias { get; init; }
+
+    /// <summary>The function of an ungated feed-forward half; SwiGLU has its own.</summary>
+    public Activation Activation { get; init; }
+
+    /// <summary>
+    /// Share of the channels that training leaves out at the end of each half of a block (dropout, hidden_dropout). The engine trains without,
+    /// as every recipe of it says; the number is kept for others.
+    /// </summary>
+    public double Dropout { get; init; }
+
+    /// <summary>Base of the rotary angles (rope_theta, rotary_emb_base).</summary>
     public double RopeBase { get; init; } = 10000;
+
+    /// <summary>Share of a head's channels that are rotated (rotary_pct).</summary>
+    public double RotaryShare { get; init; } = 1;
+
+    /// <summary>How rotary frequencies are scaled, or null (rope_scaling).</summary>
+    public RopeScaling? RopeScaling { get; init; }
 
     /// <summary>True: the head is the embedding (tie_word_embeddings).</summary>
     public bool TiedEmbeddings { get; init; }
@@ -63,19 +112,27 @@ public sealed record ModelConfig
     /// <summary>The type the weights are stored in (torch_dtype): F32, F16 or BF16.</summary>
     public DType StoredAs { get; init; } = DType.F32;
 
-    /// <summary>Names and shapes of the weights, in the order of the forward pass: every tensor a checkpoint of this model must have.</summary>
-    public IReadOnlyList<(string Name, int[] Shape)> Tensors() => Family switch
-    {
-        ModelFamily.Llama => LlamaTensors.Of(this),
-        _ => throw new ArgumentOutOfRangeException(nameof(Family), Family, "unknown family"),
-    };
+    /// <summary>Width of the embedding's rows and of the head's input, E.</summary>
+    public int EmbeddingWidth => EmbeddingSize ?? HiddenSize;
 
-    /// <summary>True for a tensor that checkpoints of this family carry and that decides nothing: it is derived from the config.</summary>
-    public bool IgnoresTensor(string name) => Family switch
+    /// <summary>Rotated channels of a head, R.</summary>
+    public int RotaryWidth => (int)(HeadSize * RotaryShare);
+
+    /// <summary>The angle of position 1 for each of the R/2 pairs of a head's rotated channels.</summary>
+    public double[] RopeFrequencies()
     {
-        ModelFamily.Llama => LlamaTensors.IsIgnored(name, this),
-        _ => throw new ArgumentOutOfRangeException(nameof(Family), Family, "unknown family"),
-    };
+        double[] frequencies = new double[RotaryWidth / 2];
+        for (int i = 0; i < frequencies.Length; i++)
+        {
+            double frequency = Math.Pow(RopeBase, -(double)i / frequencies.Length);
+            frequencies[i] = RopeScaling?.Scaled(frequency) ?? frequency;
+        }
+
+        return frequencies;
+    }
+
+    /// <summary>Names and shapes of the weights: every tensor a checkpoint of this model must have. A matrix is (outputs, inputs).</summary>
+    public IReadOnlyList<(string Name, int[] Shape)> Tensors() => ModelCatalog.TensorsOf(this);
 
     /// <summary>Number of weights, a tied head counted once.</summary>
     public long ParameterCount()

@@ -62,7 +62,7 @@ public sealed class FinetuneRun(Recipe recipe, Device device, bool resume, IRunW
             using HuggingFaceFolder files = HuggingFaceFolder.Open(modelPath);
             ITokenizer tokenizer = TokenizerFiles.Load(recipe.Model.Tokenizer ?? modelPath);
             using PreparationResult data = Prepare(recipe, files.Config, tokenizer, watcher);
-            return Train(folder, files, data);
+            return Train(folder, files, tokenizer, data);
         }
         catch (CamelsException problem)
         {
@@ -113,11 +113,12 @@ public sealed class FinetuneRun(Recipe recipe, Device device, bool resume, IRunW
         };
     }
 
-    private RunOutcome Train(RunFolder folder, HuggingFaceFolder files, PreparationResult data)
+    private RunOutcome Train(RunFolder folder, HuggingFaceFolder files, ITokenizer tokenizer, PreparationResult data)
     {
         BatchLoader loader = new(data.Train, (ulong)recipe.Training.Seed, recipe.Training.BatchSize);
         long steps = recipe.Training.Steps ?? (long)recipe.Training.Epochs * loader.StepsPerEpoch;
         using ILanguageModel model = ModelCatalog.Create(files.Config, recipe.Precision, device);
+        model.PredictedTokens = tokenizer.VocabularySize;
         using Trainer trainer = new(
             model, device, new TrainerSettings(recipe.Training, recipe.Sharding.Lanes, recipe.Sharding.LanesPerCall, steps),
             new PreparedRows(data.Train, loader), data.Validation, data.Train.SourceNames.Count);

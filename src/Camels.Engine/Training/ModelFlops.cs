@@ -13,8 +13,10 @@ public static class ModelFlops
     {
         double attentionWidth = (double)config.HeadCount * config.HeadSize;
         double keyValueWidth = (double)config.KeyValueHeadCount * config.HeadSize;
-        double block = ((double)config.HiddenSize * ((2 * attentionWidth) + (2 * keyValueWidth))) + (3.0 * config.HiddenSize * config.IntermediateSize);
-        double head = (double)config.HiddenSize * config.VocabularySize;
+        double mlpMatrices = config.Family is ModelFamily.Opt or ModelFamily.GptNeoX ? 2 : 3;
+        double block = config.HiddenSize * ((2 * attentionWidth) + (2 * keyValueWidth) + (mlpMatrices * config.IntermediateSize));
+        double projections = config.EmbeddingSize is int embedded ? 2.0 * config.HiddenSize * embedded : 0;
+        double head = ((double)config.EmbeddingWidth * config.VocabularySize) + projections;
         double attention = 12 * attentionWidth * (documentTokens + 1) / 2;
         return (6 * ((config.BlockCount * block) + head)) + (config.BlockCount * attention);
     }

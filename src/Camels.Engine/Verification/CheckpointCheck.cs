@@ -66,13 +66,14 @@ public static class CheckpointCheck
         HashSet<string> known = new(StringComparer.Ordinal);
         foreach ((string name, int[] shape) in config.Tensors())
         {
-            known.Add(name);
-            CheckWeight(report, name, weights.Find(name), shape);
+            StoredTensor? stored = HuggingFaceFolder.Find(weights, name, config.Family);
+            known.Add(stored?.Name ?? name);
+            CheckWeight(report, name, stored, shape);
         }
 
         foreach (StoredTensor extra in weights.Tensors.Where(tensor => !known.Contains(tensor.Name)))
         {
-            if (config.IgnoresTensor(extra.Name))
+            if (ModelCatalog.IgnoresTensor(extra.Name, config))
             {
                 report.AddAbsent(extra.Name, "not used: it follows from the config");
             }
@@ -98,8 +99,9 @@ public static class CheckpointCheck
         else
         {
             (long nonFinite, long nonZero) = Count(tensor);
-            string note = nonFinite > 0 ? $"{nonFinite} values are not finite" : nonZero == 0 ? "all zero: never written" : Describe(tensor);
-            Add(report, name, nonFinite == 0 && nonZero > 0, note);
+            bool isWritten = nonZero > 0 || name.EndsWith(".bias", StringComparison.Ordinal);    // biases begin as zeros
+            string note = nonFinite > 0 ? $"{nonFinite} values are not finite" : isWritten ? Describe(tensor) : "all zero: never written";
+            Add(report, name, nonFinite == 0 && isWritten, note);
         }
     }
 

@@ -75,11 +75,26 @@ public class HuggingFaceFolderTests
         HuggingFaceFolder.Open(SharedFiles.Path("golden/llama_gqa_tied")).Dispose();
     }
 
-    [SharedTheory("golden/opt_preln", "golden/neox_parallel")]
-    [InlineData("golden/opt_preln", "opt")]
-    [InlineData("golden/neox_parallel", "gpt_neox")]
-    public void OtherFamiliesAreRefusedByName(string folder, string family) =>
-        AssertRefused($"model_type is \"{family}\"", () => HuggingFaceFolder.Open(SharedFiles.Path(folder)));
+    [SharedTheory("golden")]
+    [InlineData("golden/opt_preln", 66656)]
+    [InlineData("golden/opt_postln_proj", 95424)]
+    [InlineData("golden/opt_preln_decoder_prefix", 42352)]
+    [InlineData("golden/neox_parallel", 92616)]
+    [InlineData("golden/neox_sequential", 118612)]
+    public void EveryFamilyIsConvertedToItsOwnNamesWithoutLoss(string source, long parameters)
+    {
+        using TemporaryFolder folder = new();
+        Conversion.Convert(SharedFiles.Path(source), folder["m"], DType.F32, maximumFileBytes: 1 << 20);
+        using HuggingFaceFolder original = HuggingFaceFolder.Open(SharedFiles.Path(source));
+        using HuggingFaceFolder written = HuggingFaceFolder.Open(folder["m"]);
+        Assert.Equal(original.Config with { EosIds = [] }, written.Config with { EosIds = [] });
+        Assert.Equal(parameters, written.Config.ParameterCount());
+        foreach ((string name, _) in written.Config.Tensors())
+        {
+            StoredTensor expected = original.Weight(name);
+            Assert.True(expected.Bytes(0, (int)expected.ByteCount).SequenceEqual(written.Weights.Get(name).Bytes(0, (int)expected.ByteCount)), name);
+        }
+    }
 
     [Fact]
     public void ExportWritesWhatOpenReads()

@@ -13,6 +13,10 @@ public class ModelConfigTests
         {"model_type": "llama", "hidden_size": 64, "intermediate_size": 172, "num_hidden_layers": 2, "num_attention_heads": 8, "vocab_size": 512}
         """;
 
+    private const string Llama3 = """
+        {"rope_type": "llama3", "factor": 8, "low_freq_factor": 1, "high_freq_factor": 4, "original_max_position_embeddings": 1024}
+        """;
+
     [Fact]
     public void OldConfigsTakeTheDefaultsOfTransformers()
     {
@@ -53,6 +57,12 @@ public class ModelConfigTests
     [InlineData("pad_token_id", "0", true)]
     [InlineData("bos_token_id", "null", true)]
     [InlineData("rope_scaling", "{\"rope_type\": \"default\"}", false)]
+    [InlineData("rope_scaling", "{\"type\": \"linear\", \"factor\": 2}", true)]
+    [InlineData("rope_scaling", Llama3, true)]
+    [InlineData("rope_parameters", Llama3, true)]
+    [InlineData("attention_bias", "true", true)]
+    [InlineData("mlp_bias", "true", true)]
+    [InlineData("sliding_window", "4096", false)]
     [InlineData("rope_parameters", "{\"rope_theta\": 5e5, \"rope_type\": \"default\"}", true)]
     [InlineData("dtype", "\"bfloat16\"", true)]
     [InlineData("hidden_size", "64.0", false)]
@@ -65,27 +75,25 @@ public class ModelConfigTests
     }
 
     [Theory]
-    [InlineData("model_type", "\"opt\"", "llama (opt and gpt_neox: not yet)")]
-    [InlineData("model_type", "\"mamba\"", "llama (opt and gpt_neox: not yet)")]
+    [InlineData("model_type", "\"mamba\"", "llama, mistral, qwen2, opt or gpt_neox")]
     [InlineData("model_type", "3", "a string")]
     [InlineData("model_type", "null", "llama")]
     [InlineData("hidden_act", "\"gelu\"", "\"silu\"")]
-    [InlineData("rope_scaling", "{\"type\": \"linear\", \"factor\": 2}", "unscaled")]
-    [InlineData("rope_scaling", "{}", "unscaled")]
+    [InlineData("rope_scaling", "{\"type\": \"dynamic\", \"factor\": 2}", "\"linear\" or \"llama3\"")]
+    [InlineData("rope_scaling", "{}", "\"linear\" or \"llama3\"")]
     [InlineData("rope_scaling", "4", "an object or null")]
-    [InlineData("rope_parameters", "{\"rope_type\": \"llama3\"}", "unscaled")]
-    [InlineData("attention_bias", "true", "false")]
-    [InlineData("mlp_bias", "true", "false")]
+    [InlineData("rope_parameters", "{\"rope_type\": \"yarn\"}", "\"linear\" or \"llama3\"")]
     [InlineData("mlp_bias", "1", "true or false")]
     [InlineData("pretraining_tp", "2", "1")]
     [InlineData("attention_dropout", "0.1", "0")]
     [InlineData("quantization_config", "{\"bits\": 4}", "none")]
-    [InlineData("sliding_window", "4096", "null")]
+    [InlineData("sliding_window", "1024", "at least max_position_embeddings, 2048")]
     [InlineData("partial_rotary_factor", "0.5", "1")]
     [InlineData("hidden_size", "0", "an integer from 1")]
     [InlineData("hidden_size", "-64", "an integer from 1")]
     [InlineData("hidden_size", "65", "a multiple of num_attention_heads, 8")]
-    [InlineData("hidden_size", "72", "an even number of channels")]
+    [InlineData("hidden_size", "72", "an even number of rotated channels")]
+    [InlineData("hidden_size", "8192", "at most 256 channels")]
     [InlineData("hidden_size", "1e300", "an integer from 1")]
     [InlineData("hidden_size", "1e999", "an integer from 1")]
     [InlineData("hidden_size", "64.5", "an integer from 1")]

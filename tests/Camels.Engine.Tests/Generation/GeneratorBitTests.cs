@@ -15,17 +15,21 @@ public class GeneratorBitTests
         [.. TinyLlama.Documents(count: 12, longest: 20, seed: 11).Select((d, i) => new Prompt($"p{i}", d.Ids))];
 
     [Theory]
-    [InlineData("fp32", 0.0)]
-    [InlineData("fp32", 0.9)]
-    [InlineData("bf16", 0.9)]
-    public void Batches_of_any_size_and_order_give_the_same(string precisionName, double temperature)
+    [InlineData("llama", "fp32", 0.0)]
+    [InlineData("llama", "bf16", 0.9)]
+    [InlineData("opt", "fp32", 0.9)]
+    [InlineData("opt norms last", "bf16", 0.9)]
+    [InlineData("neox parallel", "fp32", 0.9)]
+    [InlineData("neox sequential", "bf16", 0.9)]
+    [InlineData("qwen2", "fp32", 0.9)]
+    public void Batches_of_any_size_and_order_give_the_same(string name, string precisionName, double temperature)
     {
         Precision precision = precisionName == "bf16" ? Precision.Bf16 : Precision.Fp32;
         GenerationSettings settings = new() { MaximumNewTokens = 15, Temperature = temperature, TopP = 0.95, TopK = 20, Samples = 2, Seed = 5, EosIds = [2] };
-        Dictionary<string, string> all = Generate(precision, _prompts, settings);
-        Dictionary<string, string> one = Generate(precision, _prompts, settings with { MaximumBatchTokens = 1 });
-        Dictionary<string, string> seven = Generate(precision, _prompts, settings with { MaximumBatchTokens = 7 * 35 });
-        Dictionary<string, string> reversed = Generate(precision, [.. Enumerable.Reverse(_prompts)], settings);
+        Dictionary<string, string> all = Generate(name, precision, _prompts, settings);
+        Dictionary<string, string> one = Generate(name, precision, _prompts, settings with { MaximumBatchTokens = 1 });
+        Dictionary<string, string> seven = Generate(name, precision, _prompts, settings with { MaximumBatchTokens = 7 * 35 });
+        Dictionary<string, string> reversed = Generate(name, precision, [.. Enumerable.Reverse(_prompts)], settings);
         Assert.Equal(24, all.Count);
         foreach ((string key, string text) in all)
         {
@@ -35,11 +39,13 @@ public class GeneratorBitTests
         }
     }
 
-    [Fact]
-    public void The_log_probabilities_are_those_of_the_training_forward()
+    [Theory]
+    [MemberData(nameof(TinyModels.All), MemberType = typeof(TinyModels))]
+    public void The_log_probabilities_are_those_of_the_training_forward(string name)
     {
         using Device device = Device.OpenCpu(threads: 2);
-        using ILanguageModel model = TinyLlama.Create(device, Precision.Fp32);
+        using ILanguageModel model = TinyModels.Create(name, device, Precision.Fp32);
+        model.PredictedTokens = 51;
         Prompt prompt = _prompts[3];
         Completion? completion = null;
         new Generator(model, tokenizer: null, device).Generate([prompt], new GenerationSettings { MaximumNewTokens = 12 }, c => completion = c);
@@ -70,10 +76,10 @@ public class GeneratorBitTests
         Assert.Equal(2, completions[3].TokenIds.Count);
     }
 
-    private static Dictionary<string, string> Generate(Precision precision, IReadOnlyList<Prompt> prompts, GenerationSettings settings)
+    private static Dictionary<string, string> Generate(string name, Precision precision, IReadOnlyList<Prompt> prompts, GenerationSettings settings)
     {
         using Device device = Device.OpenCpu(threads: 2);
-        using ILanguageModel model = TinyLlama.Create(device, precision);
+        using ILanguageModel model = TinyModels.Create(name, device, precision);
         Dictionary<string, string> result = [];
         new Generator(model, tokenizer: null, device).Generate(prompts, settings, c => result.Add(
             $"{c.Id}#{c.Sample}",

@@ -11,18 +11,22 @@ namespace Camels.Engine.Tests.Training;
 public class PackingBitTests
 {
     [Theory]
-    [InlineData("fp32")]
-    [InlineData("bf16")]
-    public void Packed_alone_and_shuffled_documents_have_the_same_bits(string precisionName)
+    [MemberData(nameof(TinyModels.Main), MemberType = typeof(TinyModels))]
+    public void Packed_alone_and_shuffled_documents_have_the_same_bits(string name)
     {
-        Precision precision = precisionName == "bf16" ? Precision.Bf16 : Precision.Fp32;
+        SameBits(name, Precision.Fp32);
+        SameBits(name, Precision.Bf16);
+    }
+
+    private static void SameBits(string name, Precision precision)
+    {
         List<TestDocument> documents = TinyLlama.Documents(count: 8, longest: 30);
         int[] order = [.. Enumerable.Range(0, documents.Count)];
         int[] shuffled = [5, 2, 7, 0, 3, 6, 1, 4];
 
-        Dictionary<int, byte[]> packed = Run(precision, documents, [order]);
-        Dictionary<int, byte[]> alone = Run(precision, documents, [.. order.Select(d => (int[])[d])]);
-        Dictionary<int, byte[]> neighbours = Run(precision, documents, [shuffled[..3], shuffled[3..]]);
+        Dictionary<int, byte[]> packed = Run(name, precision, documents, [order]);
+        Dictionary<int, byte[]> alone = Run(name, precision, documents, [.. order.Select(d => (int[])[d])]);
+        Dictionary<int, byte[]> neighbours = Run(name, precision, documents, [shuffled[..3], shuffled[3..]]);
         foreach (int d in order)
         {
             Assert.True(packed[d].AsSpan().SequenceEqual(alone[d]), $"document {d}: packed and alone differ");
@@ -39,14 +43,14 @@ public class PackingBitTests
         Assert.Equal(first, again);
     }
 
-    private static Dictionary<int, byte[]> Run(Precision precision, List<TestDocument> documents, int[][] rows)
+    private static Dictionary<int, byte[]> Run(string name, Precision precision, List<TestDocument> documents, int[][] rows)
     {
         Dictionary<int, byte[]> result = [];
-        Compute(precision, documents, rows, (losses, embeddingGradient, _) =>
+        Compute(name, precision, documents, rows, (losses, embeddingGradient, _) =>
         {
             int start = 0;
             int firstLoss = 0;
-            int width = TinyLlama.Config().HiddenSize * precision.Compute.Bytes();
+            int width = TinyModels.Config(name).HiddenSize * precision.Compute.Bytes();
             foreach (int d in rows.SelectMany(r => r))
             {
                 int tokens = documents[d].Ids.Length;
@@ -63,7 +67,7 @@ public class PackingBitTests
     private static byte[] WeightGradients(List<TestDocument> documents, int[][] rows)
     {
         byte[] bytes = [];
-        Compute(Precision.Fp32, documents, rows, (_, _, model) => bytes =
+        Compute("llama", Precision.Fp32, documents, rows, (_, _, model) => bytes =
         [
             .. model.Units.SelectMany(u => u.Parameters)
                 .SelectMany(p => System.Runtime.InteropServices.MemoryMarshal.AsBytes(p.Gradient.AsSpan<float>()).ToArray()),
@@ -71,10 +75,11 @@ public class PackingBitTests
         return bytes;
     }
 
-    private static void Compute(Precision precision, List<TestDocument> documents, int[][] rows, Action<byte[], byte[], ILanguageModel> use)
+    private static void Compute(
+        string name, Precision precision, List<TestDocument> documents, int[][] rows, Action<byte[], byte[], ILanguageModel> use)
     {
         using Device device = Device.OpenCpu(threads: 2);
-        using ILanguageModel model = TinyLlama.Create(device, precision);
+        using ILanguageModel model = TinyModels.Create(name, device, precision);
         foreach (ParameterUnit unit in model.Units)
         {
             unit.AllocateTraining(gradientLevels: 0);

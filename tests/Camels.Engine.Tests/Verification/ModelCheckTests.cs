@@ -12,6 +12,11 @@ public class ModelCheckTests
     [InlineData("golden/llama_mha", 40)]
     [InlineData("golden/llama_gqa_odd", 40)]
     [InlineData("golden/llama_gqa_tied", 35)]
+    [InlineData("golden/opt_preln", 80)]
+    [InlineData("golden/opt_postln_proj", 70)]
+    [InlineData("golden/opt_preln_decoder_prefix", 55)]
+    [InlineData("golden/neox_parallel", 70)]
+    [InlineData("golden/neox_sequential", 50)]
     [InlineData("golden/adamw", 20)]
     [InlineData("models/stories260K/golden", 10)]
     public void Golden_case_holds_on_cpu(string folder, int leastChecks)
@@ -20,11 +25,13 @@ public class ModelCheckTests
         Hold(folder, device, leastChecks);
     }
 
-    [SharedFact("golden")]
-    public void Golden_case_holds_on_reference()
+    [SharedTheory("golden")]
+    [InlineData("golden/llama_gqa_tied", 35)]
+    [InlineData("golden/opt_postln_proj", 70)]
+    public void Golden_case_holds_on_reference(string folder, int leastChecks)
     {
         using Device device = Device.OpenReference();
-        Hold("golden/llama_gqa_tied", device, leastChecks: 35);
+        Hold(folder, device, leastChecks);
     }
 
     private static void Hold(string folder, Device device, int leastChecks)

@@ -7,19 +7,18 @@ using Xunit;
 namespace Camels.Engine.Tests.Models;
 
 /// <summary>The whole model's hand-written backward against finite differences, in double precision on the reference device.</summary>
-public class LlamaGradientTests
+public class ModelGradientTests
 {
     private const double Step = 1e-5;
-    private const int ProbesPerParameter = 5;
+    private const int ProbesPerParameter = 4;
 
     [Theory]
-    [InlineData(true)]
-    [InlineData(false)]
-    public void Every_weight_has_the_gradient_that_finite_differences_give(bool tied)
+    [MemberData(nameof(TinyModels.All), MemberType = typeof(TinyModels))]
+    public void Every_weight_has_the_gradient_that_finite_differences_give(string name)
     {
         using Device device = Device.OpenReference();
-        using ILanguageModel model = TinyLlama.Create(device, Precision.Fp64, tied);
-        TestRows rows = new(TinyLlama.Documents(count: 4, longest: 9), documentsPerRow: 2, batchSize: 2);
+        using ILanguageModel model = TinyModels.Create(name, device, Precision.Fp64, blocks: 1);
+        TestRows rows = new(TinyLlama.Documents(count: 4, longest: 7), documentsPerRow: 2, batchSize: 2);
         TrainerSettings settings = new(TinyLlama.Recipe(batchSize: 2), Lanes: 2, LanesPerCall: 0, Steps: 4);
         using Trainer trainer = new(model, device, settings, rows, sources: 2);
         _ = trainer.Accumulate(step: 0, out _, out _);
@@ -28,6 +27,12 @@ public class LlamaGradientTests
         foreach ((Parameter parameter, double[] gradient) in gradients)
         {
             double largest = gradient.Max(Math.Abs);
+            if (parameter.Name.EndsWith("k_proj.bias", StringComparison.Ordinal) && model.Config.Family == ModelFamily.Opt)
+            {
+                Assert.True(largest < 1e-12, $"{parameter.Name}: a constant added to every score of a query changes nothing, but {largest} arrives");
+                continue;
+            }
+
             Assert.True(largest > 0, $"{parameter.Name} has no gradient");
             for (int probe = 0; probe < ProbesPerParameter; probe++)
             {
