@@ -8,6 +8,8 @@ public sealed record SourceAudit
 {
     private const int MostListed = 20;
 
+    private readonly List<string> _listedLater = [];
+
     /// <summary>Name in the run, as in log.jsonl.</summary>
     public required string Name { get; init; }
 
@@ -26,8 +28,29 @@ public sealed record SourceAudit
     /// <summary>Dropped: an assistant turn has no text.</summary>
     public long Empty { get; set; }
 
-    /// <summary>Same content as an earlier record of the split; kept.</summary>
+    /// <summary>Same content as an earlier record of the data.</summary>
     public long Duplicate { get; set; }
+
+    /// <summary>Most of the words of an earlier record; counted where these are removed.</summary>
+    public long NearDuplicate { get; set; }
+
+    /// <summary>Of both kinds of duplicates: removed.</summary>
+    public long Removed { get; set; }
+
+    /// <summary>Holds what is no plain text: U+0000, control characters or misread UTF-8; kept.</summary>
+    public long NonText { get; set; }
+
+    /// <summary>Of these: with U+0000.</summary>
+    public long Nul { get; set; }
+
+    /// <summary>Of these: with other control characters.</summary>
+    public long ControlCharacters { get; set; }
+
+    /// <summary>Of these: with misread UTF-8 or U+FFFD.</summary>
+    public long Mojibake { get; set; }
+
+    /// <summary>Left out because only a share of the source is wanted.</summary>
+    public long NotDrawn { get; set; }
 
     /// <summary>Longer than a row; what follows says what became of them.</summary>
     public long OverLong { get; set; }
@@ -60,11 +83,18 @@ public sealed record SourceAudit
         List(place, $"{reason}, left out");
     }
 
-    internal void List(RecordPlace place, string reason)
+    internal void List(RecordPlace place, string reason) => List(Listed, place, reason);
+
+    /// <summary>The same for what is found after reading, where another thread reads on; comes behind <see cref="Listed"/> at the end.</summary>
+    internal void ListLater(RecordPlace place, string reason) => List(_listedLater, place, reason);
+
+    internal void EndOfSource() => Listed.AddRange(_listedLater);
+
+    private static void List(List<string> list, RecordPlace place, string reason)
     {
-        if (Listed.Count < MostListed)
+        if (list.Count < MostListed)
         {
-            Listed.Add($"{place}: {reason}");
+            list.Add($"{place}: {reason}");
         }
     }
 }
@@ -89,6 +119,9 @@ public sealed record SplitAudit
 
     /// <summary>Tokens over rows × sequence length.</summary>
     public required double Fill { get; init; }
+
+    /// <summary>The same without the emptiest row, which holds what is left over.</summary>
+    public required double FillWithoutLastRow { get; init; }
 
     /// <summary>Assistant turns.</summary>
     public required long AssistantTurns { get; init; }
@@ -118,7 +151,16 @@ public sealed record SplitAudit
     public double EosCoverage => AssistantTurns == 0 ? 0 : (double)AssistantTurnsWithTrainedEos / AssistantTurns;
 
     /// <summary>Measures a split.</summary>
-    public static SplitAudit Measure(PreparedData data) => new AuditMeter(data).Measure();
+    public static SplitAudit Measure(PreparedData data)
+    {
+        AuditMeter meter = new(data.Manifest);
+        for (int row = 0; row < data.Rows; row++)
+        {
+            meter.Visit(data.Row(row));
+        }
+
+        return meter.Result(data);
+    }
 
     /// <summary>What forbids training on this split, in words; empty: nothing.</summary>
     public IEnumerable<string> Errors()
@@ -176,7 +218,7 @@ public sealed record Audit
     public required SplitAudit? Validation { get; init; }
 
     /// <summary>
-    /// Throws (exit code 3) what forbids training; strict: over-long and duplicate records too. Known defects that are wanted forbid nothing.
+    /// Throws (exit code 3) what forbids training; strict: over-long and duplicate records and what is no plain text too. Known defects that are wanted forbid nothing.
     /// </summary>
     public void Require(bool strict, Compatibility compatibility = Compatibility.None)
     {
@@ -190,7 +232,8 @@ public sealed record Audit
         if (strict)
         {
             AddStrict(errors, Sources.Sum(source => source.OverLong), "are longer than a row", "longer than a row");
-            AddStrict(errors, Sources.Sum(source => source.Duplicate), "are duplicates", "duplicate");
+            AddStrict(errors, Sources.Sum(source => source.Duplicate + source.NearDuplicate - source.Removed), "are duplicates", "duplicate");
+            AddStrict(errors, Sources.Sum(source => source.NonText), "are not plain text", "not plain text");
         }
 
         if (errors.Count > 0)

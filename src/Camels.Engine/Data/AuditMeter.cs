@@ -4,12 +4,12 @@ namespace Camels.Engine.Data;
 /// Measures a split on its tokens alone: it knows where turns are and which ids are BOS and EOS, and derives from that what should be
 /// trained, without the code that made the masks.
 /// </summary>
-internal sealed class AuditMeter(PreparedData data)
+internal sealed class AuditMeter(PreparedManifest manifest) : IRowVisitor
 {
     private readonly SortedDictionary<int, long> _documentsByBosCount = [];
-    private readonly long[] _documents = new long[data.SourceNames.Count];
-    private readonly long[] _tokens = new long[data.SourceNames.Count];
-    private readonly long[] _trainedTokens = new long[data.SourceNames.Count];
+    private readonly long[] _documents = new long[manifest.SourceNames.Length];
+    private readonly long[] _tokens = new long[manifest.SourceNames.Length];
+    private readonly long[] _trainedTokens = new long[manifest.SourceNames.Length];
     private long _assistantTurns;
     private long _withTrainedEos;
     private long _assistantTokens;
@@ -17,35 +17,29 @@ internal sealed class AuditMeter(PreparedData data)
     private long _wrongBos;
     private int _rowsWithoutTrained;
 
-    public SplitAudit Measure()
+    /// <summary>The audit of <paramref name="data"/>, whose rows were all visited.</summary>
+    public SplitAudit Result(PreparedData data) => new()
     {
-        for (int row = 0; row < data.Rows; row++)
-        {
-            MeasureRow(data.Row(row));
-        }
+        Rows = data.Rows,
+        Documents = data.Documents,
+        Tokens = data.Tokens,
+        TrainedTokens = data.TrainedTokens,
+        TrainedShare = (double)data.TrainedTokens / data.Tokens,
+        Fill = data.Tokens / ((double)data.Rows * manifest.SequenceLength),
+        FillWithoutLastRow = (data.Tokens - (data.Rows > 1 ? data.ShortestRow : 0)) / (Math.Max(1.0, data.Rows - 1) * manifest.SequenceLength),
+        AssistantTurns = _assistantTurns,
+        AssistantTurnsWithTrainedEos = _withTrainedEos,
+        MaskedAssistantTokens = _assistantTokens - _trainedAssistantTokens,
+        TrainedUserTokens = data.TrainedTokens - _trainedAssistantTokens,
+        DocumentsByBosCount = _documentsByBosCount,
+        DocumentsWithWrongBos = _wrongBos,
+        RowsWithoutTrainedToken = _rowsWithoutTrained,
+        Sources = new(Enumerable.Range(0, data.SourceNames.Count).ToDictionary(
+            source => data.SourceNames[source],
+            source => new SourceTokens(_documents[source], _tokens[source], _trainedTokens[source]))),
+    };
 
-        return new SplitAudit
-        {
-            Rows = data.Rows,
-            Documents = data.Documents,
-            Tokens = data.Tokens,
-            TrainedTokens = data.TrainedTokens,
-            TrainedShare = (double)data.TrainedTokens / data.Tokens,
-            Fill = data.Tokens / ((double)data.Rows * data.Manifest.SequenceLength),
-            AssistantTurns = _assistantTurns,
-            AssistantTurnsWithTrainedEos = _withTrainedEos,
-            MaskedAssistantTokens = _assistantTokens - _trainedAssistantTokens,
-            TrainedUserTokens = data.TrainedTokens - _trainedAssistantTokens,
-            DocumentsByBosCount = _documentsByBosCount,
-            DocumentsWithWrongBos = _wrongBos,
-            RowsWithoutTrainedToken = _rowsWithoutTrained,
-            Sources = new(Enumerable.Range(0, data.SourceNames.Count).ToDictionary(
-                source => data.SourceNames[source],
-                source => new SourceTokens(_documents[source], _tokens[source], _trainedTokens[source]))),
-        };
-    }
-
-    private void MeasureRow(PackedRow row)
+    public void Visit(PackedRow row)
     {
         _rowsWithoutTrained += row.Trained.Contains((byte)1) ? 0 : 1;
         int firstTurn = 0;
@@ -79,12 +73,12 @@ internal sealed class AuditMeter(PreparedData data)
             int start = Math.Max(turn.Start, previousEnd);
             if (turn.Role == Role.Assistant && turn.End > start)
             {
-                bool endsWithEos = row.Ids[turn.End - 1] == data.Manifest.EosId;
+                bool endsWithEos = row.Ids[turn.End - 1] == manifest.EosId;
                 _assistantTurns++;
                 _assistantTokens += turn.End - start;
                 _trainedAssistantTokens += row.Trained[start..turn.End].Count((byte)1);
                 _withTrainedEos += endsWithEos && row.Trained[turn.End - 1] == 1 ? 1 : 0;
-                eosThatAreBos += endsWithEos && data.Manifest.EosId == data.Manifest.BosId ? 1 : 0;
+                eosThatAreBos += endsWithEos && manifest.EosId == manifest.BosId ? 1 : 0;
             }
 
             previousEnd = Math.Max(previousEnd, turn.End);
@@ -96,7 +90,7 @@ internal sealed class AuditMeter(PreparedData data)
     // What the template itself writes between turns.
     private int BosOfMarkers(ReadOnlySpan<Turn> turns)
     {
-        TemplateBos bos = data.Manifest.TemplateBos;
+        TemplateBos bos = manifest.TemplateBos;
         int pairs = 0;
         foreach (Turn turn in turns)
         {
@@ -109,14 +103,14 @@ internal sealed class AuditMeter(PreparedData data)
 
     private void MeasureBos(ReadOnlySpan<int> document, int otherBos)
     {
-        if (data.Manifest.BosId is not int bosId)
+        if (manifest.BosId is not int bosId)
         {
             return;
         }
 
         int count = document.Count(bosId) - otherBos;
         _documentsByBosCount[count] = _documentsByBosCount.GetValueOrDefault(count) + 1;
-        bool isRight = data.Manifest.AddsBos ? count == 1 && document[0] == bosId : count == 0;
+        bool isRight = manifest.AddsBos ? count == 1 && document[0] == bosId : count == 0;
         _wrongBos += isRight ? 0 : 1;
     }
 }

@@ -57,10 +57,10 @@ public static class DataPreparation
         string key = PreparationKey.Compute(settings, template, tokenizer, sources, cancellation);
         if (folder.Holds(key))
         {
-            return Open(folder.Path, Audit.Read(folder.Path), isFromCache: true);
+            return OpenCached(folder.Path);
         }
 
-        Audit audit = folder.Replace(partial =>
+        return folder.Replace(partial =>
         {
             PreparedManifest manifest = new()
             {
@@ -82,34 +82,59 @@ public static class DataPreparation
                 run.Write(manifest.Files);
             }
 
-            Audit audit = Measure(partial, manifest, sources);
-            audit.Require(settings.Strict, settings.Compatibility);
-            audit.Write(partial);
-            manifest.Write(partial);
-            return audit;
+            progress?.Report(new PreparationProgress("auditing", 0, 0, 0));
+            return Seal(partial, manifest, settings, [.. sources.Select(source => source.Audit)]);
         });
-        return Open(folder.Path, audit, isFromCache: false);
     }
 
-    private static Audit Measure(string folder, PreparedManifest manifest, OpenedSource[] sources)
+    // Opens, measures, and writes audit and manifest where the audit allows.
+    private static PreparationResult Seal(string folder, PreparedManifest manifest, PreparationSettings settings, SourceAudit[] sources)
     {
-        (PreparedData train, PreparedData? validation) = PreparedData.OpenSplits(folder, manifest);
-        using (train)
-        using (validation)
+        AuditMeter trainMeter = new(manifest);
+        AuditMeter validationMeter = new(manifest);
+        (PreparedData train, PreparedData? validation) = OpenSplits(folder, manifest, trainMeter, validationMeter);
+        try
         {
-            return new Audit
+            Audit audit = new()
             {
                 Key = manifest.Key,
-                Sources = [.. sources.Select(source => source.Audit)],
-                Train = SplitAudit.Measure(train),
-                Validation = validation is null ? null : SplitAudit.Measure(validation),
+                Sources = sources,
+                Train = trainMeter.Result(train),
+                Validation = validation is null ? null : validationMeter.Result(validation),
             };
+            audit.Require(settings.Strict, settings.Compatibility);
+            audit.Write(folder);
+            manifest.Write(folder);
+            return new PreparationResult(train, validation, audit, FromCache: false);
+        }
+        catch
+        {
+            train.Dispose();
+            validation?.Dispose();
+            throw;
         }
     }
 
-    private static PreparationResult Open(string folder, Audit audit, bool isFromCache)
+    private static PreparationResult OpenCached(string folder)
     {
-        (PreparedData train, PreparedData? validation) = PreparedData.OpenSplits(folder, PreparedManifest.Read(folder));
-        return new PreparationResult(train, validation, audit, isFromCache);
+        Audit audit = Audit.Read(folder);
+        (PreparedData train, PreparedData? validation) = OpenSplits(folder, PreparedManifest.Read(folder), trainVisitor: null, validationVisitor: null);
+        return new PreparationResult(train, validation, audit, FromCache: true);
+    }
+
+    private static (PreparedData Train, PreparedData? Validation) OpenSplits(
+        string folder, PreparedManifest manifest, IRowVisitor? trainVisitor, IRowVisitor? validationVisitor)
+    {
+        PreparedData train = PreparedData.Open(folder, PreparedData.TrainSplit, manifest, trainVisitor);
+        try
+        {
+            bool hasValidation = manifest.Files.ContainsKey($"{PreparedData.ValidationSplit}.ids");
+            return (train, hasValidation ? PreparedData.Open(folder, PreparedData.ValidationSplit, manifest, validationVisitor) : null);
+        }
+        catch
+        {
+            train.Dispose();
+            throw;
+        }
     }
 }

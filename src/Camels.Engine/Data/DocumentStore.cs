@@ -19,7 +19,7 @@ internal readonly record struct StoredDocument(long Offset, int Tokens, int Turn
 /// </summary>
 internal sealed class DocumentStore(string path) : IDisposable
 {
-    private readonly TokenFileWriter<byte> _writer = new(path);
+    private readonly TokenFileWriter<byte> _writer = new(path, isTemporary: true);
     private readonly List<StoredDocument> _documents = [];
     private SafeFileHandle? _file;
     private byte[] _buffer = [];
@@ -42,7 +42,7 @@ internal sealed class DocumentStore(string path) : IDisposable
     /// <summary>Ends writing; from now on documents can be read.</summary>
     public void Seal()
     {
-        _writer.Seal();
+        _writer.End();
         _writer.Dispose();
         _file = File.OpenHandle(path);
     }

@@ -13,6 +13,17 @@ public sealed record DataSource(string Dataset, string Path, int? Examples = nul
 
     /// <summary>Where the fields are, for a dataset that is not in the catalog.</summary>
     public DatasetMap? Map { get; init; }
+
+    /// <summary>Take this share of the conversations, drawn by content; a smaller share is part of a larger one. Null: all.</summary>
+    public double? Fraction { get; init; }
+
+    /// <summary>
+    /// Take so many for each unit of weight of the other weighted sources: as many as the scarcest of them allows, none twice. Null: all.
+    /// </summary>
+    public double? Weight { get; init; }
+
+    /// <summary>Take at most so many, drawn by content, before <see cref="Fraction"/>: what a mixture of the catalog was published with.</summary>
+    public int? Most { get; init; }
 }
 
 /// <summary>Everything but the tokenizer that decides the prepared data.</summary>
@@ -42,7 +53,10 @@ public sealed record PreparationSettings
     /// <summary>Decides which instruction template a record gets.</summary>
     public ulong Seed { get; init; } = 42;
 
-    /// <summary>Over-long and duplicate records are errors too.</summary>
+    /// <summary>What becomes of duplicates.</summary>
+    public Deduplicate Deduplicate { get; init; } = Deduplicate.None;
+
+    /// <summary>Over-long and duplicate records and what is no plain text are errors too.</summary>
     public bool Strict { get; init; }
 
     /// <summary>Whose behaviour; that of open-instruct puts one conversation in a row and cuts it wherever the row ends.</summary>
@@ -62,6 +76,13 @@ public sealed record PreparationSettings
         Require(
             Sources.Concat(ValidationSources).All(source => source.Examples is null or > 0),
             "data.sources: examples must be at least 1");
+        Require(
+            Sources.Concat(ValidationSources).All(source => source.Fraction is null or (> 0 and <= 1)),
+            "data.sources: fraction must be above 0, at most 1");
+        Require(Sources.All(source => source.Weight is null or > 0 && double.IsFinite(source.Weight ?? 1)), "data.sources: weight must be above 0");
+        Require(
+            ValidationSources.All(source => source.Weight is null),
+            "data.validation.sources: weight has no meaning there, use fraction");
     }
 
     private static void Require(bool holds, string message)

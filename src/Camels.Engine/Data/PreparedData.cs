@@ -25,8 +25,8 @@ public readonly ref struct PackedRow
 }
 
 /// <summary>
-/// One split of a folder of prepared data, memory-mapped. Sizes, checksums and structure are checked at opening, so that reading needs no
-/// checks. Safe to share between threads; reading a row allocates nothing.
+/// One split of a folder of prepared data, memory-mapped. Sizes, checksums and structure are checked at opening (see
+/// <see cref="SplitCheck"/>), so that reading needs no checks. Safe to share between threads; reading a row allocates nothing.
 /// </summary>
 public sealed class PreparedData : IDisposable
 {
@@ -45,7 +45,7 @@ public sealed class PreparedData : IDisposable
     private readonly TokenFile<long> _records;
     private readonly TokenFile<Turn> _turns;
 
-    private PreparedData(string folder, string split, PreparedManifest manifest)
+    private PreparedData(string folder, string split, PreparedManifest manifest, IRowVisitor? visitor)
     {
         Manifest = manifest;
         try
@@ -58,15 +58,14 @@ public sealed class PreparedData : IDisposable
             _records = OpenFile<long>(folder, split, "records");
             _turns = OpenFile<Turn>(folder, split, "turns");
             Rows = (int)Math.Clamp(_rows.Count - 1, 0, int.MaxValue);
-            Require(IsWhole(), folder, split);
-            for (int row = 0; row < Rows; row++)
-            {
-                Require(AreStartsInOrder(row) && IsSound(Row(row)), folder, split);
-                int trained = Row(row).Trained.Count((byte)1);
-                TrainedTokens += trained;
-                MostTrainedInARow = Math.Max(MostTrainedInARow, trained);
-                LongestRow = Math.Max(LongestRow, Row(row).Ids.Length);
-            }
+            using SplitCheck check = new(part => Path.Combine(folder, $"{split}.{part}"), manifest, new(_ids.Count, _sources.Count, _turns.Count));
+            bool isSound = IsWhole() && check.Rows(Rows, visitor);
+            RequireChecksums(check, folder, split);
+            Require(isSound, folder, split);
+            TrainedTokens = check.TrainedTokens;
+            MostTrainedInARow = check.MostTrainedInARow;
+            LongestRow = check.LongestRow;
+            ShortestRow = check.ShortestRow;
         }
         catch
         {
@@ -99,6 +98,9 @@ public sealed class PreparedData : IDisposable
     /// <summary>Tokens of the longest row.</summary>
     public int LongestRow { get; }
 
+    /// <summary>Tokens of the shortest row.</summary>
+    public int ShortestRow { get; }
+
     /// <summary>The largest number of trained tokens that one row has.</summary>
     public int MostTrainedInARow { get; }
 
@@ -106,23 +108,11 @@ public sealed class PreparedData : IDisposable
     public static PreparedData Open(string folder) => Open(folder, TrainSplit);
 
     /// <summary>Opens one split of such a folder.</summary>
-    public static PreparedData Open(string folder, string split) => new(folder, split, PreparedManifest.Read(folder));
+    public static PreparedData Open(string folder, string split) => new(folder, split, PreparedManifest.Read(folder), visitor: null);
 
-    /// <summary>Opens the splits that the manifest names: training, and validation or null.</summary>
-    internal static (PreparedData Train, PreparedData? Validation) OpenSplits(string folder, PreparedManifest manifest)
-    {
-        PreparedData train = new(folder, TrainSplit, manifest);
-        try
-        {
-            bool hasValidation = manifest.Files.ContainsKey($"{ValidationSplit}.ids");
-            return (train, hasValidation ? new PreparedData(folder, ValidationSplit, manifest) : null);
-        }
-        catch
-        {
-            train.Dispose();
-            throw;
-        }
-    }
+    /// <summary>Opens one split; <paramref name="visitor"/> sees its rows while they are checked.</summary>
+    internal static PreparedData Open(string folder, string split, PreparedManifest manifest, IRowVisitor? visitor) =>
+        new(folder, split, manifest, visitor);
 
     /// <summary>A row; valid until this is disposed.</summary>
     public PackedRow Row(int index)
@@ -169,11 +159,6 @@ public sealed class PreparedData : IDisposable
             throw Damaged(path, $"has {bytes} bytes, expected {seal.Bytes}");
         }
 
-        if (DataFiles.Sha256(path) != seal.Sha256)
-        {
-            throw Damaged(path, "does not have the checksum of its manifest");
-        }
-
         TokenFile<T> file = new(path, bytes);
         _opened.Add(file);
         return file;
@@ -190,36 +175,15 @@ public sealed class PreparedData : IDisposable
             && _bounds.Count == _sources.Count + Rows;
     }
 
-    private bool AreStartsInOrder(int row)
+    private void RequireChecksums(SplitCheck check, string folder, string split)
     {
-        RowStart start = _rows[row];
-        RowStart end = _rows[row + 1L];
-        long tokens = end.FirstToken - start.FirstToken;
-        return tokens >= 1 && tokens <= Manifest.SequenceLength && end.FirstToken <= _ids.Count
-            && IsBetween(end.FirstDocument, start.FirstDocument + 1, Math.Min(start.FirstDocument + tokens, _sources.Count))
-            && IsBetween(end.FirstTurn, start.FirstTurn + 1, Math.Min(start.FirstTurn + tokens, _turns.Count));
-    }
-
-    private static bool IsBetween(long value, long least, long most) => value >= least && value <= most;
-
-    private bool IsSound(PackedRow row)
-    {
-        bool isSound = row.DocumentBounds[0] == 0 && row.DocumentBounds[^1] == row.Ids.Length
-            && !row.Ids.ContainsAnyExceptInRange(0, Manifest.VocabularySize - 1)
-            && !row.Trained.ContainsAnyExceptInRange((byte)0, (byte)1)
-            && !row.DocumentSources.ContainsAnyExceptInRange(0, Manifest.SourceNames.Length - 1);
-        for (int document = 0; document < row.DocumentSources.Length; document++)
+        foreach ((string part, string sha256) in check.Checksums())
         {
-            isSound &= row.DocumentBounds[document] < row.DocumentBounds[document + 1];
+            if (sha256 != Manifest.Files[$"{split}.{part}"].Sha256)
+            {
+                throw Damaged(Path.Combine(folder, $"{split}.{part}"), "does not have the checksum of its manifest");
+            }
         }
-
-        foreach (Turn turn in row.Turns)
-        {
-            isSound &= turn.Start >= 0 && turn.Start <= turn.End && turn.End <= row.Ids.Length
-                && turn.Role is >= Role.System and <= Role.Assistant;
-        }
-
-        return isSound;
     }
 
     private static void Require(bool holds, string folder, string split)

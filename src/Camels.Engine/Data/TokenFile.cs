@@ -21,14 +21,17 @@ internal sealed class TokenFileWriter<T> : IDisposable
 
     private readonly string _path;
     private readonly FileStream _stream;
-    private readonly IncrementalHash _hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+    private readonly IncrementalHash? _hash;
     private readonly byte[] _buffer = new byte[BufferBytes];
     private int _buffered;
     private long _bytes;
 
-    public TokenFileWriter(string path)
+    /// <param name="path">The file, which must not exist.</param>
+    /// <param name="isTemporary">True: neither hashed nor flushed to the disk.</param>
+    public TokenFileWriter(string path, bool isTemporary = false)
     {
         _path = path;
+        _hash = isTemporary ? null : IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         _stream = Guarded(() => new FileStream(path, FileMode.CreateNew, FileAccess.Write, FileShare.None, bufferSize: 0));
     }
 
@@ -53,6 +56,9 @@ internal sealed class TokenFileWriter<T> : IDisposable
         }
     }
 
+    /// <summary>Writes what is buffered.</summary>
+    public void End() => WriteBuffer();
+
     /// <summary>Writes what is buffered, down to the disk.</summary>
     public FileSeal Seal()
     {
@@ -62,18 +68,18 @@ internal sealed class TokenFileWriter<T> : IDisposable
             _stream.Flush(flushToDisk: true);
             return true;
         });
-        return new FileSeal(_bytes, Convert.ToHexStringLower(_hash.GetHashAndReset()));
+        return new FileSeal(_bytes, Convert.ToHexStringLower(_hash!.GetHashAndReset()));
     }
 
     public void Dispose()
     {
         _stream.Dispose();
-        _hash.Dispose();
+        _hash?.Dispose();
     }
 
     private void WriteBuffer()
     {
-        _hash.AppendData(_buffer.AsSpan(0, _buffered));
+        _hash?.AppendData(_buffer.AsSpan(0, _buffered));
         Guarded(() =>
         {
             _stream.Write(_buffer, 0, _buffered);

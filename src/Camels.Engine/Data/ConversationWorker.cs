@@ -1,0 +1,62 @@
+namespace Camels.Engine.Data;
+
+/// <summary>What is done to one conversation on any thread: encoded, and looked at for what the audit reports. Reused.</summary>
+internal sealed class ConversationWorker(PreparationSettings settings, TemplateEncoder template)
+{
+    private readonly ConversationEncoder _encoder = new(template, settings.SequenceLength, settings.OverLength, settings.Compatibility);
+    private readonly MinHash? _minHash = settings.Deduplicate == Deduplicate.Near ? new MinHash() : null;
+    private Fit _fit;
+    private TextFlaws _flaws;
+
+    /// <summary>The documents of the last conversation.</summary>
+    public EncodedDocuments Documents => _encoder.Documents;
+
+    /// <summary>Its signature; empty where none is wanted or it has no words.</summary>
+    public ReadOnlySpan<ushort> Signature => _minHash is { HasWords: true } ? _minHash.Signature : [];
+
+    public void Work(Conversation conversation)
+    {
+        _fit = _encoder.Encode(conversation.Messages);
+        _flaws = TextFlawFinder.Of(conversation.Messages);
+        _minHash?.Compute(conversation.Messages);
+    }
+
+    /// <summary>Counts what was found in the last conversation.</summary>
+    public void Count(SourceAudit audit, RecordPlace place)
+    {
+        CountFlaws(audit, place);
+        if (_fit == Fit.Whole)
+        {
+            return;
+        }
+
+        audit.OverLong++;
+        audit.Split += _fit == Fit.Split ? 1 : 0;
+        audit.Truncated += _fit == Fit.Cut ? 1 : 0;
+        audit.OverLongDropped += _fit == Fit.Dropped ? 1 : 0;
+        audit.ListLater(place, _fit switch
+        {
+            Fit.Split => "longer than a row, split",
+            Fit.Cut => "longer than a row, cut",
+            _ => "longer than a row, dropped",
+        });
+    }
+
+    private void CountFlaws(SourceAudit audit, RecordPlace place)
+    {
+        if (_flaws == TextFlaws.None)
+        {
+            return;
+        }
+
+        audit.NonText++;
+        audit.Nul += Has(TextFlaws.Nul);
+        audit.ControlCharacters += Has(TextFlaws.Control);
+        audit.Mojibake += Has(TextFlaws.Mojibake);
+        string[] names = [.. new[] { (TextFlaws.Nul, "U+0000"), (TextFlaws.Control, "control characters"), (TextFlaws.Mojibake, "mojibake") }
+            .Where(flaw => _flaws.HasFlag(flaw.Item1)).Select(flaw => flaw.Item2)];
+        audit.ListLater(place, $"not plain text ({string.Join(", ", names)}), kept");
+
+        int Has(TextFlaws flaw) => _flaws.HasFlag(flaw) ? 1 : 0;
+    }
+}
