@@ -20,7 +20,7 @@ internal static class PreparationKey
             Sources = sources.Select(source => Describe(source, cancellation)),
             Tokenizer = new { tokenizer.Sha256, tokenizer.VocabularySize, tokenizer.BosId, tokenizer.EosId, tokenizer.AddsBos },
             Template = template,
-            Settings = settings with { Sources = [], ValidationSources = [] },
+            Settings = settings with { Sources = [], ValidationSources = [], Template = "" },
             Draws = settings.ValidationSources.Concat(settings.Sources).Select(source => new { source.Fraction, source.Weight, source.Most }),
         };
         return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(JsonSerializer.Serialize(content))));
