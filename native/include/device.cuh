@@ -1,5 +1,5 @@
-// The only file with compiler switches and inline assembly. Two readers: clang without any CUDA SDK, and nvcc. Kernels include this and
-// nothing else. Every special instruction is one small function; a kernel holds no asm.
+// The only file with compiler switches and inline assembly. Two readers: clang without any CUDA SDK, and nvcc. Kernels include this, or
+// a header built on it. Every special instruction is one small function; a kernel holds no asm.
 #pragma once
 
 #if defined(__NVCC__)   // not __clang__: nvcc's host pass may be clang
@@ -28,11 +28,14 @@
 
 struct bf16 { unsigned short bits; };
 struct f16 { unsigned short bits; };
+struct alignas(8) Words2 { unsigned int x, y; };
 struct alignas(16) Words4 { unsigned int x, y, z, w; };
 struct alignas(64) TensorMap { unsigned long long opaque[16]; };
 
-DEVICE float bits_to_float(unsigned int bits) { float v; asm("mov.b32 %0, %1;" : "=f"(v) : "r"(bits)); return v; }
-DEVICE unsigned int float_to_bits(float v) { unsigned int bits; asm("mov.b32 %0, %1;" : "=r"(bits) : "f"(v)); return bits; }
+// No asm: the compiler sees that the register is the same.
+union FloatBits { unsigned int bits; float value; };
+DEVICE float bits_to_float(unsigned int bits) { FloatBits v; v.bits = bits; return v.value; }
+DEVICE unsigned int float_to_bits(float value) { FloatBits v; v.value = value; return v.bits; }
 
 DEVICE float widen(float v) { return v; }
 DEVICE float widen(bf16 v) { return bits_to_float((unsigned int)v.bits << 16); }
@@ -101,6 +104,23 @@ DEVICE Words4 load_16(const void* p) {
     asm volatile("ld.global.v4.u32 {%0, %1, %2, %3}, [%4];" : "=r"(v.x), "=r"(v.y), "=r"(v.z), "=r"(v.w) : "l"(p) : "memory");
     return v;
 }
+DEVICE Words2 load_8(const void* p) {
+    Words2 v;
+    asm volatile("ld.global.v2.u32 {%0, %1}, [%2];" : "=r"(v.x), "=r"(v.y) : "l"(p) : "memory");
+    return v;
+}
+DEVICE void store_8(void* p, Words2 v) {
+    asm volatile("st.global.v2.u32 [%0], {%1, %2};" : : "l"(p), "r"(v.x), "r"(v.y) : "memory");
+}
+// Zeros where it does not hold. No branch, so that several loads are under way together.
+DEVICE Words4 load_16_if(bool holds, const void* p) {
+    Words4 v;
+    asm volatile(
+        "{ .reg .pred p; setp.ne.u32 p, %5, 0; mov.b32 %0, 0; mov.b32 %1, 0; mov.b32 %2, 0; mov.b32 %3, 0;\n\t"
+        "@p ld.global.v4.u32 {%0, %1, %2, %3}, [%4]; }"
+        : "=&r"(v.x), "=&r"(v.y), "=&r"(v.z), "=&r"(v.w) : "l"(p), "r"((unsigned int)holds) : "memory");
+    return v;
+}
 DEVICE void store_16(void* p, Words4 v) {
     asm volatile("st.global.v4.u32 [%0], {%1, %2, %3, %4};" : : "l"(p), "r"(v.x), "r"(v.y), "r"(v.z), "r"(v.w) : "memory");
 }
@@ -145,6 +165,29 @@ DEVICE void store_singles(float* p, float low, float high) { asm volatile("st.gl
 DEVICE void store_pair(float* p, float low, float high) { store_singles(p, low, high); }
 template <typename T> DEVICE void store_pair(T* p, float low, float high) {
     asm volatile("st.global.u32 [%0], %1;" : : "l"(p), "r"(pack_pair(low, high, T())) : "memory");
+}
+
+// The same piece without a demand on alignment, and of `left` elements only: the others are 0. The words are turned like a ring, because a
+// register has no index.
+DEVICE void push_element(Words4& w, float v) { w = {w.y, w.z, w.w, float_to_bits(v)}; }
+template <typename T> DEVICE void push_element(Words4& w, T v) {
+    w = {w.x >> 16 | w.y << 16, w.y >> 16 | w.z << 16, w.z >> 16 | w.w << 16, w.w >> 16 | (unsigned int)v.bits << 16};
+}
+DEVICE void first_element(float& v, Words4 w) { v = bits_to_float(w.x); }
+template <typename T> DEVICE void first_element(T& v, Words4 w) { v.bits = (unsigned short)w.x; }
+
+template <typename T> DEVICE Words4 load_one_by_one(const T* p, int left) {
+    Words4 w = {0, 0, 0, 0};
+    #pragma unroll 1
+    for (int i = 0; i < Piece<T>::count; i++) push_element(w, i < left ? p[i] : T());
+    return w;
+}
+template <typename T> DEVICE void store_one_by_one(T* p, Words4 w, int left) {
+    #pragma unroll 1
+    for (int i = 0; i < Piece<T>::count && i < left; i++) {
+        first_element(p[i], w);
+        push_element(w, T());
+    }
 }
 
 // ---- Shared memory ------------------------------------------------------------------------------------------------------------------
@@ -208,6 +251,13 @@ DEVICE unsigned int shuffle_from(unsigned int v, unsigned int lane) {
     return w;
 }
 
+DEVICE unsigned long long shuffle_xor(unsigned long long v, unsigned int mask) {
+    return ((unsigned long long)shuffle_xor((unsigned int)(v >> 32), mask) << 32) | shuffle_xor((unsigned int)v, mask);
+}
+DEVICE unsigned long long shuffle_from(unsigned long long v, unsigned int lane) {
+    return ((unsigned long long)shuffle_from((unsigned int)(v >> 32), lane) << 32) | shuffle_from((unsigned int)v, lane);
+}
+
 // Every lane gets the sum; the tree's shape is fixed, so the bits are.
 DEVICE float warp_sum(float v) {
     for (unsigned int mask = 16; mask > 0; mask >>= 1) v += shuffle_xor(v, mask);
@@ -224,6 +274,16 @@ DEVICE float warp_maximum(float v) {
 
 // Rounded once; elsewhere a * b + c is fused only where one expression says so (-ffp-contract=on).
 DEVICE float fused(float a, float b, float c) { float v; asm("fma.rn.f32 %0, %1, %2, %3;" : "=f"(v) : "f"(a), "f"(b), "f"(c)); return v; }
+DEVICE float absolute(float a) { float v; asm("abs.f32 %0, %1;" : "=f"(v) : "f"(a)); return v; }
+// NaN where either is.
+DEVICE float maximum_or_nan(float a, float b) { float v; asm("max.NaN.f32 %0, %1, %2;" : "=f"(v) : "f"(a), "f"(b)); return v; }
+DEVICE float minimum_or_nan(float a, float b) { float v; asm("min.NaN.f32 %0, %1, %2;" : "=f"(v) : "f"(a), "f"(b)); return v; }
+// The upper half of the product of two 64-bit numbers.
+DEVICE unsigned long long multiply_high(unsigned long long a, unsigned long long b) {
+    unsigned long long v;
+    asm("mul.hi.u64 %0, %1, %2;" : "=l"(v) : "l"(a), "l"(b));
+    return v;
+}
 DEVICE float square_root(float a) { float v; asm("sqrt.rn.f32 %0, %1;" : "=f"(v) : "f"(a)); return v; }
 
 // Within 2 ulp (ex2: 2 ulp of the result, lg2: 2^-22 absolute in [0.5, 2], rsqrt and rcp: 1 to 2 ulp, tanh: 2^-11 relative).
