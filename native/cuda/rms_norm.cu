@@ -5,32 +5,36 @@
 //   y (rows, columns)   rstd (rows)   x (rows, columns)   weight (columns); y may be x
 template <typename T>
 DEVICE void rms_norm_forward(T* y, float* rstd, const T* x, const T* weight, int rows, int columns, float eps) {
+    const int count = Piece<T>::count;
     SHARED_MEMORY(memory);
     float* places = (float*)memory;
     bool is_whole = is_whole_row(x, columns) && is_aligned_16(y, weight);
-    RowWords<T> weight_words;
-    load_row(weight_words, weight, columns, is_whole);
+    RowWords<T> weights, words;
+    load_row(weights, weight, columns, is_whole);
     for (int row = (int)block_x(), turn = 0; row < rows; row += (int)blocks_x(), turn ^= 32) {
-        RowWords<T> words;
-        load_row(words, x + (long long)row * columns, columns, is_whole);
-        RowPart<T> v, w;
-        widen_row(v, words);
-        widen_row(w, weight_words);
+        load_row(words, x + row_start(row, columns), columns, is_whole);
         float squares = 0.0f;
         #pragma unroll
-        for (int j = 0; j < RowPart<T>::pieces; j++) {
+        for (int j = 0; j < pieces_per_row<T>; j++) {
+            float v[count];
+            widen_piece_of(v, words, j);
             #pragma unroll
-            for (int i = 0; i < RowPart<T>::count; i++) squares = fused(v.v[j][i], v.v[j][i], squares);
+            for (int i = 0; i < count; i++) squares = fused(v[i], v[i], squares);
         }
 
+        keep_packed(words);
+        keep_packed(weights);
         float r = 1.0f / square_root(block_sum(squares, places + turn) / (float)columns + eps);
         #pragma unroll
-        for (int j = 0; j < RowPart<T>::pieces; j++) {
+        for (int j = 0; j < pieces_per_row<T>; j++) {
+            float v[count], w[count];
+            widen_piece_of(v, words, j);
+            widen_piece_of(w, weights, j);
             #pragma unroll
-            for (int i = 0; i < RowPart<T>::count; i++) v.v[j][i] = v.v[j][i] * r * w.v[j][i];
+            for (int i = 0; i < count; i++) v[i] = v[i] * r * w[i];
+            store_piece_of(y + row_start(row, columns), j, v, columns, is_whole);
         }
 
-        store_row(y + (long long)row * columns, v, columns, is_whole);
         if (thread_x() == 0) rstd[row] = r;
     }
 }
@@ -42,48 +46,54 @@ DEVICE void rms_norm_forward(T* y, float* rstd, const T* x, const T* weight, int
 template <typename T>
 DEVICE void rms_norm_backward(
     T* dx, float* slice_sums, const T* dy, const T* x, const T* weight, const float* rstd, const int* lane_bounds, int lanes, int columns) {
+    const int count = Piece<T>::count;
     SHARED_MEMORY(memory);
     float* places = (float*)memory;
     bool is_whole = is_whole_row(x, columns) && is_aligned_16(dx, dy, weight);
-    RowWords<T> weight_words;
-    load_row(weight_words, weight, columns, is_whole);
+    RowWords<T> weights, dy_words, x_words;
+    load_row(weights, weight, columns, is_whole);
     int turn = 0;
     for (int s = (int)block_x(); s < lanes * slices_per_lane; s += (int)blocks_x()) {
         Slice slice = slice_of(lane_bounds, s);
         if (slice.first >= slice.end) continue;
 
-        RowPart<T> sums = {};
+        RowSums<T> sums = {};
         for (int row = slice.first; row < slice.end; row++, turn ^= 32) {
-            RowWords<T> dy_words, x_words;
-            load_row(dy_words, dy + (long long)row * columns, columns, is_whole);
-            load_row(x_words, x + (long long)row * columns, columns, is_whole);
+            long long start = row_start(row, columns);
+            load_row(dy_words, dy + start, columns, is_whole);
+            load_row(x_words, x + start, columns, is_whole);
             float r = rstd[row];
-            RowPart<T> g, v, w;
-            widen_row(g, dy_words);
-            widen_row(v, x_words);
-            widen_row(w, weight_words);
             float products = 0.0f;
             #pragma unroll
-            for (int j = 0; j < RowPart<T>::pieces; j++) {
+            for (int j = 0; j < pieces_per_row<T>; j++) {
+                float g[count], v[count], w[count];
+                widen_piece_of(g, dy_words, j);
+                widen_piece_of(v, x_words, j);
+                widen_piece_of(w, weights, j);
                 #pragma unroll
-                for (int i = 0; i < RowPart<T>::count; i++) {
-                    sums.v[j][i] = fused(g.v[j][i] * v.v[j][i], r, sums.v[j][i]);
-                    g.v[j][i] *= w.v[j][i];
-                    products = fused(g.v[j][i], v.v[j][i], products);
+                for (int i = 0; i < count; i++) {
+                    sums.pieces[j][i] = fused(g[i] * v[i], r, sums.pieces[j][i]);
+                    products = fused(g[i] * w[i], v[i], products);
                 }
             }
 
+            keep_packed(dy_words);
+            keep_packed(x_words);
+            keep_packed(weights);
             float scale = r * r * r * block_sum(products, places + turn) / (float)columns;
             #pragma unroll
-            for (int j = 0; j < RowPart<T>::pieces; j++) {
+            for (int j = 0; j < pieces_per_row<T>; j++) {
+                float g[count], v[count], w[count];
+                widen_piece_of(g, dy_words, j);
+                widen_piece_of(v, x_words, j);
+                widen_piece_of(w, weights, j);
                 #pragma unroll
-                for (int i = 0; i < RowPart<T>::count; i++) g.v[j][i] = g.v[j][i] * r - v.v[j][i] * scale;
+                for (int i = 0; i < count; i++) g[i] = g[i] * w[i] * r - v[i] * scale;
+                store_piece_of(dx + start, j, g, columns, is_whole);
             }
-
-            store_row(dx + (long long)row * columns, g, columns, is_whole);
         }
 
-        store_slice(slice_sums + (long long)s * columns, sums, columns);
+        store_slice(slice_sums + row_start(s, columns), sums, columns);
     }
 }
 

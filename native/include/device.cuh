@@ -84,6 +84,9 @@ DEVICE unsigned int blocks_y() { return __nvvm_read_ptx_sreg_nctaid_y(); }
 DEVICE unsigned int lane_of_warp() { return thread_x() % 32; }
 DEVICE unsigned int warp_of_block() { return thread_x() / 32; }
 
+// The same value, from which the compiler computes nothing ahead of this place.
+DEVICE unsigned int computed_here(unsigned int v) { asm volatile("" : "+r"(v)); return v; }
+
 // ---- Global memory ------------------------------------------------------------------------------------------------------------------
 
 DEVICE unsigned long long address_of(const void* p) { return (unsigned long long)p; }
@@ -258,10 +261,20 @@ DEVICE unsigned long long shuffle_from(unsigned long long v, unsigned int lane) 
     return ((unsigned long long)shuffle_from((unsigned int)(v >> 32), lane) << 32) | shuffle_from((unsigned int)v, lane);
 }
 
+// The same with the mask in the instruction instead of a register.
+template <unsigned int mask> DEVICE float shuffle_xor(float v) {
+    float w;
+    asm volatile("shfl.sync.bfly.b32 %0, %1, %2, 0x1f, 0xffffffff;" : "=f"(w) : "f"(v), "n"(mask));
+    return w;
+}
+
 // Every lane gets the sum; the tree's shape is fixed, so the bits are.
 DEVICE float warp_sum(float v) {
-    for (unsigned int mask = 16; mask > 0; mask >>= 1) v += shuffle_xor(v, mask);
-    return v;
+    v += shuffle_xor<16>(v);
+    v += shuffle_xor<8>(v);
+    v += shuffle_xor<4>(v);
+    v += shuffle_xor<2>(v);
+    return v + shuffle_xor<1>(v);
 }
 DEVICE float maximum(float a, float b) { float v; asm("max.f32 %0, %1, %2;" : "=f"(v) : "f"(a), "f"(b)); return v; }
 DEVICE float minimum(float a, float b) { float v; asm("min.f32 %0, %1, %2;" : "=f"(v) : "f"(a), "f"(b)); return v; }

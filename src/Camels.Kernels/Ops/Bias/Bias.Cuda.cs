@@ -2,11 +2,33 @@ namespace Camels.Kernels.Ops;
 
 public static partial class Bias
 {
-    private static void ForwardCuda(
-        DeviceStream stream, Tensor y, Tensor x, Tensor bias) =>
-        throw CudaDevice.NoKernel("Bias.Forward");
+    /// <summary>A block takes at most 4,096 columns; others take the next ones.</summary>
+    private const int MostThreads = 256;
 
-    private static void BackwardCuda(
-        DeviceStream stream, Tensor dBiasSum, Tensor dy, Tensor laneBounds, int lanes) =>
-        throw CudaDevice.NoKernel("Bias.Backward");
+    private static readonly KernelSet _forward = new("bias", "bias_forward");
+    private static readonly KernelSet _backward = new("bias", "bias_backward");
+
+    private static void ForwardCuda(DeviceStream stream, Tensor y, Tensor x, Tensor bias)
+    {
+        (int rows, int channels) = x.Rank2();
+        LaunchSize size = CudaParts.OfRows(stream, rows, Math.Min(channels, MostThreads * CudaParts.ColumnsPerThread));
+        stream.Launch(_forward[x.DType], size with { Y = Tiles(channels, size.Threads) }, y, x, bias, rows, channels);
+    }
+
+    private static void BackwardCuda(DeviceStream stream, Tensor dBiasSum, Tensor dy, Tensor laneBounds, int lanes)
+    {
+        int channels = dy.Shape[1];
+        CudaLaneSums sums = new(stream, laneBounds, channels, vectors: 1);
+        int threads = Math.Min(MostThreads, CudaParts.RowThreads(channels));
+        for (int group = 0; group < sums.Groups; group++)
+        {
+            stream.Launch(
+                _backward[dy.DType], sums.OfSlices(threads) with { Y = Tiles(channels, threads) }, sums.Slices(vector: 0), dy,
+                sums.BoundsOf(group), sums.LanesOfGroup, channels);
+            sums.Finish(group, vector: 0, dBiasSum);
+        }
+    }
+
+    private static int Tiles(int channels, int threads) =>
+        (channels + (threads * CudaParts.ColumnsPerThread) - 1) / (threads * CudaParts.ColumnsPerThread);
 }

@@ -1,0 +1,37 @@
+namespace Camels.Kernels;
+
+/// <summary>How memory-bound kernels share work out: the sizes of native/include/pieces.cuh and rows.cuh.</summary>
+internal static class CudaParts
+{
+    /// <summary>Threads of a warp.</summary>
+    public const int WarpThreads = 32;
+
+    /// <summary>Columns of a row that a thread takes.</summary>
+    public const int ColumnsPerThread = 16;
+
+    private const int FlatThreads = 256;
+    private const int FlatBytesPerThread = 32;
+    private const int ThreadsPerMultiprocessor = 2048;
+    private const int MostBlocksPerMultiprocessor = 16;
+
+    /// <summary>Blocks of pieces.cuh over a flat tensor; pieces are 16 bytes of <paramref name="dtype"/>.</summary>
+    public static LaunchSize OfElements(long elements, DType dtype) =>
+        LaunchSize.Covering(elements, FlatThreads, FlatBytesPerThread / dtype.Bytes());
+
+    /// <summary>Threads of a block that takes whole rows, a function of their columns alone because the order of a row's sum depends on it.</summary>
+    public static int RowThreads(int columns) =>
+        Math.Max(1, (columns + (WarpThreads * ColumnsPerThread) - 1) / (WarpThreads * ColumnsPerThread)) * WarpThreads;
+
+    /// <summary>As many blocks of whole rows as can be at work at once, or fewer where there are fewer rows.</summary>
+    public static LaunchSize OfRows(DeviceStream stream, int rows, int columns, int sharedBytes = 0)
+    {
+        int threads = RowThreads(columns);
+        int perMultiprocessor = Math.Clamp(ThreadsPerMultiprocessor / threads, 1, MostBlocksPerMultiprocessor);
+        long atOnce = (long)perMultiprocessor * stream.Device.Cuda!.Properties.Multiprocessors;
+        return new LaunchSize(Math.Min(rows, atOnce), threads, SharedBytes: sharedBytes);
+    }
+
+    /// <summary>Throws where a row is longer than a block can take.</summary>
+    public static void RequireChannels(int channels, int most) =>
+        TensorChecks.RequireThat(channels <= most, $"x has {channels:N0} channels; this operator takes at most {most:N0} on a GPU");
+}
