@@ -4,6 +4,7 @@ using System.CommandLine.Invocation;
 using Camels.Cli.Verbs;
 using Camels.Engine;
 using Camels.Engine.Training;
+using Camels.Kernels.Interop;
 
 namespace Camels.Cli;
 
@@ -84,12 +85,14 @@ internal static class CommandLine
         ExitCode code = failure switch
         {
             CamelsException explained => explained.Code,
+            NativeException { Failure: NativeFailure.Missing } => ExitCode.MissingOnMachine,
             OperationCanceledException => ExitCode.Interrupted,
             _ => ExitCode.RunFailed,
         };
         string message = failure switch
         {
             CamelsException => failure.Message,
+            NativeException or InsufficientMemoryException => failure.Message.ReplaceLineEndings(" "),
             OperationCanceledException => "interrupted",
             IOException or UnauthorizedAccessException => failure.Message.ReplaceLineEndings(" "),
             _ => $"unexpected {failure.GetType().Name}: {failure.Message.ReplaceLineEndings(" ")} (--verbose shows where)",

@@ -1,7 +1,9 @@
 using System.CommandLine;
+using System.Globalization;
 using Camels.Cli.Output;
 using Camels.Engine;
 using Camels.Kernels;
+using Camels.Kernels.Interop;
 
 namespace Camels.Cli;
 
@@ -10,7 +12,7 @@ internal sealed class DeviceOption
 {
     private readonly Option<string> _device = new("--device")
     {
-        Description = "cpu, reference (plain double-precision loops; small shapes) or auto",
+        Description = "cpu, cuda or cuda:N, emulated (the GPU's kernels on the CPU; small shapes), reference (plain double-precision loops; small shapes) or auto",
         DefaultValueFactory = _ => "cpu",
     };
 
@@ -33,21 +35,42 @@ internal sealed class DeviceOption
             throw CamelsException.Usage($"--threads {threads} is no number of threads; give 1 to 1024, or 0 for every core");
         }
 
-        if (name == "auto")
+        try
         {
-            screen.Line("device: cpu (no GPU kernels in this version)");
+            return name switch
+            {
+                "auto" => OpenBest(threads, screen),
+                "cpu" => Device.OpenCpu(threads),
+                "reference" => Device.OpenReference(),
+                "emulated" => throw new CamelsException(
+                    ExitCode.MissingOnMachine, "--device emulated is not available yet in this version; use --device cpu"),
+                "cuda" => Device.OpenCuda(),
+                _ => Device.OpenCuda(OrdinalOf(name)),
+            };
         }
-
-        return name switch
+        catch (NativeException missing) when (missing.Failure == NativeFailure.Missing)
         {
-            "cpu" or "auto" => Device.OpenCpu(threads),
-            "reference" => Device.OpenReference(),
-            _ when IsOfLaterVersion(name) => throw new CamelsException(
-                ExitCode.MissingOnMachine, $"--device {name} is not available yet: this version computes on the CPU; use --device cpu"),
-            _ => throw CamelsException.Usage($"--device {name} is unknown; there are cpu, reference and auto"),
-        };
+            throw new CamelsException(ExitCode.MissingOnMachine, $"--device {name}: {missing.Message}", missing);
+        }
     }
 
-    private static bool IsOfLaterVersion(string name) =>
-        name is "cuda" or "emulated" || name.StartsWith("cuda:", StringComparison.Ordinal);
+    private static Device OpenBest(int threads, Screen screen)
+    {
+        CudaMachine machine = CudaMachine.Read();
+        if (machine.Problem is string problem)
+        {
+            screen.Line($"device: cpu ({problem})");
+            return Device.OpenCpu(threads);
+        }
+
+        Device device = Device.OpenCuda();
+        screen.Line($"device: {device.Name} ({machine.Gpus[0].Name})");
+        return device;
+    }
+
+    private static int OrdinalOf(string name) =>
+        name.StartsWith("cuda:", StringComparison.Ordinal)
+        && int.TryParse(name.AsSpan("cuda:".Length), NumberStyles.None, CultureInfo.InvariantCulture, out int ordinal)
+            ? ordinal
+            : throw CamelsException.Usage($"--device {name} is unknown; there are cpu, cuda, cuda:N, emulated, reference and auto");
 }

@@ -65,11 +65,11 @@ public sealed class BadInputTests
     }
 
     [Theory]
-    [InlineData("--device cuda", ExitCode.MissingOnMachine, "not available yet")]
-    [InlineData("--device gpu", ExitCode.Usage, "cpu, reference and auto")]
+    [InlineData("--device cuda:99", ExitCode.MissingOnMachine, "--device cuda:99: ")]
+    [InlineData("--device gpu", ExitCode.Usage, "emulated, reference and auto")]
     [InlineData("--set precision=fp8", ExitCode.Usage, "bf16 | fp32")]
     [InlineData("--set training.batchsize=3", ExitCode.Usage, "did you mean batch_size?")]
-    [InlineData("--set data.template=chatml", ExitCode.Usage, "tulu")]
+    [InlineData("--set data.template=nosuch", ExitCode.Usage, "tulu")]
     [InlineData("--data alpaca", ExitCode.Usage, "DATASET=PATH")]
     [InlineData("--data alpacca=x", ExitCode.BadInput, "stanford_alpaca")]
     [InlineData("--data messages=nowhere.jsonl", ExitCode.BadInput, "nowhere.jsonl")]

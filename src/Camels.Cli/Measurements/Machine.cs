@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Runtime.InteropServices;
+using Camels.Kernels;
 
 namespace Camels.Cli.Measurements;
 
@@ -22,6 +23,10 @@ internal sealed record Machine(string Processor, int Cores, int NumaNodes, long 
             GC.GetGCMemoryInfo().TotalAvailableMemoryBytes,
             [.. RelevantFeatures.Where(flags.Contains)]);
     }
+
+    /// <summary>Where something was measured: device, kernels, processor or GPU.</summary>
+    public static string Describe(Device device) =>
+        $"{device.Name}, {device.KernelPath}, {(device.IsHost ? Read().Processor : device.InstructionSet)}";
 
     private static string? Value(string[] lines, string key) =>
         lines.FirstOrDefault(line => line.StartsWith(key, StringComparison.Ordinal)) is string line

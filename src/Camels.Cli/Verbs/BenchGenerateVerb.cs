@@ -79,7 +79,7 @@ internal sealed class BenchGenerateVerb : Verb
             PrefillTokensPerSecond = prefill,
             DecodeTokensPerSecond = decode,
             Threads = device.Workers?.Count ?? 1,
-            Device = $"{device.Name}, {CpuPath.Name}, {Machine.Read().Processor}",
+            Device = Machine.Describe(device),
             Build.Commit,
         });
         return ExitCode.Done;

@@ -87,7 +87,7 @@ internal sealed class BenchKernelsVerb : Verb
         }
 
         return new KernelReport(
-            $"{device.Name}, {CpuPath.Name}, {Machine.Read().Processor}", device.Workers.Count, precision.Name, Build.Commit, peak, copy, results);
+            Machine.Describe(device), device.Workers.Count, precision.Name, Build.Commit, peak, copy, results);
     }
 
     private static double Share(string text) =>

@@ -21,6 +21,7 @@ internal sealed class BenchTrainVerb : Verb
     private readonly Option<string> _precision;
     private readonly Option<int> _steps;
     private readonly Option<int> _lanes;
+    private readonly Option<string> _recompute;
     private readonly DeviceOption _device;
 
     public BenchTrainVerb()
@@ -32,6 +33,7 @@ internal sealed class BenchTrainVerb : Verb
         _precision = Option("--precision", "fp32 or bf16", "fp32");
         _steps = Option("--steps", "measured steps, after two that are not", 8);
         _lanes = Option<int>("--lanes", "lanes of a micro-step, a power of two; 0 takes the batch, rounded up, at most 8");
+        _recompute = Option("--recompute", "none or block: compute activations again in the backward", "none");
         _device = new DeviceOption(Command);
     }
 
@@ -47,12 +49,14 @@ internal sealed class BenchTrainVerb : Verb
         using Device device = _device.Open(arguments, screen);
         using ILanguageModel model = ModelCatalog.Create(config, precision, device);
         ModelCatalog.Randomize(model, device.Stream, seed: 42);
-        TrainerSettings settings = new(new TrainingRecipe { BatchSize = rows, WarmupRatio = 0 }, lanes, LanesPerCall: 0, Steps: WarmUpSteps + steps + 1);
+        TrainerSettings settings = new(new TrainingRecipe { BatchSize = rows, WarmupRatio = 0 }, lanes, LanesPerCall: 0, Steps: WarmUpSteps + steps + 1, RecomputeOf(arguments));
         using Trainer trainer = new(model, device, settings, new RandomRows(rows, tokens, config.VocabularySize));
 
         (Sample sample, long managedBytes) = Measure(trainer, steps, rows * tokens, screen);
         int threads = device.Workers?.Count ?? 1;
-        double peak = CpuCeiling.FmaPeakFlopsPerSecond(threads);
+        (double peak, string peakSource) = device.IsHost
+            ? (CpuCeiling.FmaPeakFlopsPerSecond(threads), $"measured fp32 multiply-adds in registers, {threads} threads")
+            : GpuPeak.Of(device, precision);
         double tokensPerSecond = rows * tokens / sample.Median;
         double mfu = ModelFlops.PerTrainedToken(config, tokens) * tokensPerSecond / peak;
         screen.Table(
@@ -62,7 +66,7 @@ internal sealed class BenchTrainVerb : Verb
                 ["parameters", Screen.Count(config.ParameterCount())],
                 ["tokens/s, median", Screen.Count(tokensPerSecond)],
                 ["step, median", $"{Screen.Fixed(1000 * sample.Median, 2)} ms ± {Screen.Fixed(100 * sample.Spread, 1)} %"],
-                ["model FLOP utilisation", $"{Screen.Fixed(100 * mfu, 1)} % of {Screen.Fixed(peak / 1e9, 0)} GFLOP/s (fp32 multiply-adds, {threads} threads)"],
+                ["model FLOP utilisation", $"{Screen.Fixed(100 * mfu, 1)} % of {Screen.Fixed(peak / 1e9, 0)} GFLOP/s ({peakSource})"],
                 ["memory planned", $"{Screen.Fixed(trainer.Plan.TotalBytes / 1e6, 1)} MB"],
                 ["managed bytes a step", Screen.Count((double)managedBytes / steps)],
             ]);
@@ -78,10 +82,10 @@ internal sealed class BenchTrainVerb : Verb
             AllTokensPerSecond = sample.Seconds.Select(seconds => rows * tokens / seconds),
             StepSeconds = sample.Median,
             Mfu = mfu,
-            PeakSource = $"measured fp32 multiply-adds in registers, {threads} threads: {Screen.Fixed(peak / 1e9, 1)} GFLOP/s",
+            PeakSource = $"{peakSource}: {Screen.Fixed(peak / 1e9, 1)} GFLOP/s",
             PeakMemoryBytes = trainer.Plan.TotalBytes,
             ManagedBytesPerStep = (double)managedBytes / steps,
-            Device = $"{device.Name}, {CpuPath.Name}, {Machine.Read().Processor}",
+            Device = Machine.Describe(device),
             Build.Commit,
         });
         return ExitCode.Done;
@@ -108,6 +112,13 @@ internal sealed class BenchTrainVerb : Verb
 
         return (new Sample(seconds), managedBytes);
     }
+
+    private bool RecomputeOf(ParseResult arguments) => arguments.GetRequiredValue(_recompute) switch
+    {
+        "none" => false,
+        "block" => true,
+        string other => throw CamelsException.Usage($"--recompute {other} is unknown; there are none and block"),
+    };
 
     private static int AtLeastOne(ParseResult arguments, Option<int> option) => arguments.GetValue(option) is int value and >= 1
         ? value

@@ -1,11 +1,10 @@
 using System.CommandLine;
-using System.Numerics;
 using System.Runtime.InteropServices;
-using System.Runtime.Intrinsics.X86;
 using Camels.Cli.Measurements;
 using Camels.Cli.Output;
 using Camels.Engine;
 using Camels.Kernels;
+using Camels.Kernels.Interop;
 
 namespace Camels.Cli.Verbs;
 
@@ -23,7 +22,8 @@ internal sealed class DoctorVerb() : Verb(
         double peak = CpuCeiling.FmaPeakFlopsPerSecond(cores);
         using CpuWorkers workers = new(cores);
         double copy = CpuCeiling.CopyBytesPerSecond(workers);
-        string gpu = File.Exists("/proc/driver/nvidia/version") ? "an NVIDIA driver is here, but" : "no NVIDIA driver here, and";
+        CudaMachine cuda = CudaMachine.Read();
+        GpuReport? gpu = cuda.Problem is null ? GpuReport.Of(Device.OpenCuda()) : null;
 
         screen.Table(
             ["what", "here"],
@@ -32,13 +32,19 @@ internal sealed class DoctorVerb() : Verb(
                 ["cores", $"{cores} in {machine.NumaNodes} NUMA node{(machine.NumaNodes == 1 ? "" : "s; bind the program to one with numactl for steady speed")}"],
                 ["memory", $"{Screen.Fixed(machine.MemoryBytes / 1e9, 1)} GB usable"],
                 ["features", machine.Features.Count == 0 ? "none known" : string.Join(' ', machine.Features)],
-                ["kernel path", KernelPath],
+                ["kernel path", CpuPath.Name],
                 ["fp32 multiply-add peak", $"{Gflops(peakOfOne)} on one core, {Gflops(peak)} on {cores}"],
                 ["memory copy", $"{Screen.Fixed(copy / 1e9, 1)} GB/s, reads and writes together, on {cores} cores"],
                 ["runtime", $"{RuntimeInformation.FrameworkDescription} on {RuntimeInformation.OSDescription}"],
-                ["device cpu, reference", "ready"],
-                ["device cuda", $"{gpu} this version computes on the CPU only; use --device cpu"],
+                ["device cpu, reference, emulated", "ready"],
+                .. cuda.Gpus.Select(GpuRow),
+                ["device cuda", cuda.Problem ?? $"ready; CUDA driver {cuda.DriverVersion}; {gpu!.Summary}"],
             ]);
+        foreach (string complaint in gpu?.Complaints ?? [])
+        {
+            screen.Line(complaint);
+        }
+
         screen.Json(new
         {
             machine.Processor,
@@ -46,17 +52,22 @@ internal sealed class DoctorVerb() : Verb(
             machine.NumaNodes,
             machine.MemoryBytes,
             machine.Features,
-            KernelPath,
+            KernelPath = CpuPath.Name,
             FmaPeakFlopsPerSecondOneCore = peakOfOne,
             FmaPeakFlopsPerSecond = peak,
             CopyBytesPerSecond = copy,
-            Devices = new[] { "cpu", "reference" },
+            Devices = new[] { "cpu", "reference", "emulated" }.Concat(gpu is null ? [] : ["cuda"]),
+            Cuda = cuda,
+            Kernels = gpu?.Files,
         });
         return ExitCode.Done;
     }
 
-    private static string KernelPath =>
-        Avx512F.IsSupported ? "avx512" : Avx2.IsSupported && Fma.IsSupported ? "avx2" : Vector.IsHardwareAccelerated ? "vector" : "scalar";
+    private static string[] GpuRow(CudaProperties gpu) =>
+    [
+        $"GPU cuda:{gpu.Ordinal}",
+        $"{gpu.Name}, compute capability {gpu.Major}.{gpu.Minor}, {gpu.Multiprocessors} multiprocessors, {Screen.Fixed(gpu.TotalBytes / 1e9, 1)} GB",
+    ];
 
     private static string Gflops(double flopsPerSecond) => $"{Screen.Fixed(flopsPerSecond / 1e9, 0)} GFLOP/s";
 }

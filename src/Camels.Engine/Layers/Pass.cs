@@ -29,6 +29,12 @@ public sealed class Pass(DeviceStream stream, Arena arena, Precision precision, 
     public KvCache? Cache { get; init; }
 
     /// <summary>
+    /// True where the backward computes each block's activations again instead of keeping them: the same bits from a fraction of the memory,
+    /// for a third more work.
+    /// </summary>
+    public bool Recompute { get; init; }
+
+    /// <summary>
     /// Sees named activations as they are made: "hidden.0" … (the input of block 0, its output, …, the last after the final norm) and
     /// "embedding.gradient". For verification and tests.
     /// </summary>

@@ -10,6 +10,7 @@ public sealed class Decoder<TBlock, TSaved>(TBlock[] blocks)
     where TBlock : IBlock<TSaved>
 {
     private readonly TSaved[] _saved = new TSaved[blocks.Length];
+    private readonly Tensor[] _inputs = new Tensor[blocks.Length];
 
     /// <summary>Runs all blocks and keeps what <see cref="Backward"/> needs: (N, C) to (N, C).</summary>
     public Tensor Forward(Pass pass, Tensor x)
@@ -17,7 +18,8 @@ public sealed class Decoder<TBlock, TSaved>(TBlock[] blocks)
         for (int l = 0; l < blocks.Length; l++)
         {
             pass.Observer?.Invoke(Pass.HiddenName(l), x);
-            x = blocks[l].Forward(pass, x, out _saved[l]);
+            _inputs[l] = x;
+            x = pass.Recompute ? ForwardToRecompute(pass, l) : blocks[l].Forward(pass, x, out _saved[l]);
         }
 
         return x;
@@ -41,9 +43,24 @@ public sealed class Decoder<TBlock, TSaved>(TBlock[] blocks)
         for (int l = blocks.Length - 1; l >= 0; l--)
         {
             long mark = pass.Arena.Mark();
+            if (pass.Recompute)
+            {
+                _ = blocks[l].Forward(pass, _inputs[l], out _saved[l]);
+            }
+
             Tensor dInput = blocks[l].Backward(pass, dx, in _saved[l]);
             HostTransfer.Copy(pass.Stream, destination: dx, source: dInput);
             pass.Arena.Rewind(mark);
         }
+    }
+
+    // Of the block's activations only the output stays.
+    private Tensor ForwardToRecompute(Pass pass, int l)
+    {
+        Tensor y = pass.NewLike(_inputs[l]);
+        long mark = pass.Arena.Mark();
+        HostTransfer.Copy(pass.Stream, destination: y, source: blocks[l].Forward(pass, _inputs[l], out _));
+        pass.Arena.Rewind(mark);
+        return y;
     }
 }

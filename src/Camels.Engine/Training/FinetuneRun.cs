@@ -5,6 +5,7 @@ using Camels.Engine.Data;
 using Camels.Engine.Models;
 using Camels.Engine.Tokenizers;
 using Camels.Kernels;
+using Camels.Kernels.Interop;
 
 namespace Camels.Engine.Training;
 
@@ -64,11 +65,30 @@ public sealed class FinetuneRun(Recipe recipe, Device device, bool resume, IRunW
             using PreparationResult data = Prepare(recipe, files.Config, tokenizer, watcher);
             return Train(folder, files, tokenizer, data);
         }
-        catch (CamelsException problem)
+        catch (Exception failure) when (failure is CamelsException or NativeException or InsufficientMemoryException)
         {
+            CamelsException problem = failure as CamelsException ?? Explained(failure, folder);
             folder.WriteStatus(new RunStatus("failed", _stepsDone, _steps, problem.Message));
-            throw;
+            if (problem == failure)
+            {
+                throw;
+            }
+
+            throw problem;
         }
+    }
+
+    // What a device could not do, and where the run stands: nothing that was saved is lost.
+    private CamelsException Explained(Exception failure, RunFolder folder)
+    {
+        if (failure is NativeException { Failure: NativeFailure.Missing })
+        {
+            return new CamelsException(ExitCode.MissingOnMachine, failure.Message, failure);
+        }
+
+        long? saved = CheckpointFolders.Steps(folder.CheckpointsPath).Select(step => (long?)step).FirstOrDefault();
+        string goOn = saved is null ? "no checkpoint was written yet" : $"--resume goes on from the checkpoint after step {saved}";
+        return CamelsException.RunFailed(_steps == 0 ? failure.Message : $"step {_stepsDone + 1}: {failure.Message}; {goOn}", failure);
     }
 
     /// <summary>Prepares a recipe's data for a model, or takes it from the cache.</summary>
@@ -120,7 +140,7 @@ public sealed class FinetuneRun(Recipe recipe, Device device, bool resume, IRunW
         using ILanguageModel model = ModelCatalog.Create(files.Config, recipe.Precision, device);
         model.PredictedTokens = tokenizer.VocabularySize;
         using Trainer trainer = new(
-            model, device, new TrainerSettings(recipe.Training, recipe.Sharding.Lanes, recipe.Sharding.LanesPerCall, steps),
+            model, device, new TrainerSettings(recipe.Training, recipe.Sharding.Lanes, recipe.Sharding.LanesPerCall, steps, recipe.Recompute),
             new PreparedRows(data.Train, loader), data.Validation, data.Train.SourceNames.Count);
         ModelWeights.Load(model, files);
         watcher.Note(

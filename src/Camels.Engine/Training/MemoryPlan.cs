@@ -24,7 +24,9 @@ public sealed record MemoryPlan(long ParameterBytes, long ActivationBytes, long 
     /// <param name="trainedTokens">The most trained tokens of a call.</param>
     /// <param name="lanes">Lanes of a call.</param>
     /// <param name="calls">Calls of a micro-step.</param>
-    public static MemoryPlan ForTraining(ModelConfig config, Precision precision, int tokens, int trainedTokens, int lanes, int calls)
+    /// <param name="recompute">Whether activations are computed again in the backward.</param>
+    public static MemoryPlan ForTraining(
+        ModelConfig config, Precision precision, int tokens, int trainedTokens, int lanes, int calls, bool recompute)
     {
         using Device planning = Device.OpenPlanning();
         using ILanguageModel model = ModelCatalog.Create(config, precision, planning);
@@ -36,8 +38,26 @@ public sealed record MemoryPlan(long ParameterBytes, long ActivationBytes, long 
         using TokenBatch batch = new(planning, tokens, lanes, precision.Wide);
         batch.Pretend(tokens, trainedTokens, lanes);
         using Arena arena = Arena.Measure(planning, "training");
-        Pass pass = new(planning.Stream, arena, precision, batch);
+        Pass pass = new(planning.Stream, arena, precision, batch) { Recompute = recompute };
         model.ForwardBackward(pass, pass.NewStatistic(trainedTokens));
         return new MemoryPlan(model.Units.Sum(u => u.Bytes), arena.PeakBytes, batch.Bytes);
+    }
+
+    /// <summary>Refuses what the device has no room for, before anything of it is allocated.</summary>
+    /// <param name="device">Where training is to run.</param>
+    /// <param name="alreadyTakenBytes">Of the plan, what is allocated already: the weights.</param>
+    /// <exception cref="InsufficientMemoryException">What is needed, what is free and what to do.</exception>
+    public void RequireRoom(Device device, long alreadyTakenBytes)
+    {
+        long freeBytes = device.FreeBytes;
+        if (TotalBytes - alreadyTakenBytes > freeBytes)
+        {
+            string remedy = ActivationBytes > TotalBytes / 8
+                ? "recompute: block, a smaller data.sequence_length or fewer rows at once (sharding.lanes_per_call) take less"
+                : "weights, masters, moments and gradients alone are nearly all of it: take a smaller model or a GPU with more memory";
+            throw new InsufficientMemoryException(
+                $"training takes {TotalBytes / 1e9:N2} GB on {device.Name} ({ParameterBytes / 1e9:N2} for weights, masters, moments and gradients, "
+                + $"{ActivationBytes / 1e9:N2} for activations), {(freeBytes + alreadyTakenBytes) / 1e9:N2} GB are free: {remedy}");
+        }
     }
 }

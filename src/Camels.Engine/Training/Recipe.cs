@@ -18,6 +18,9 @@ public sealed record Recipe
     /// <summary>What weights and activations are computed in.</summary>
     public Precision Precision { get; init; } = Precision.Bf16;
 
+    /// <summary>Whether the backward computes each block's activations again instead of keeping them: less memory, a third more work, the same bits.</summary>
+    public bool Recompute { get; init; }
+
     /// <summary>How a step's rows are divided and summed.</summary>
     public ShardingRecipe Sharding { get; init; } = new();
 

@@ -9,6 +9,8 @@ internal static class RecipeNames
     public static IReadOnlyDictionary<string, Precision> Precisions { get; } =
         new Dictionary<string, Precision> { ["bf16"] = Precision.Bf16, ["fp32"] = Precision.Fp32 };
 
+    public static IReadOnlyDictionary<string, bool> Recomputes { get; } = new Dictionary<string, bool> { ["none"] = false, ["block"] = true };
+
     public static IReadOnlyDictionary<string, OverLength> OverLengths { get; } = new Dictionary<string, OverLength>
     {
         ["split"] = OverLength.Split,

@@ -43,11 +43,11 @@ public static class RecipeReader
             Data = ReadData(root.Section("data")),
             Training = ReadTraining(root.Section("training")),
             Precision = root.Choice("precision", Parameters.Precision.Bf16, RecipeNames.Precisions, "fp16"),
+            Recompute = root.Choice("recompute", fallback: false, RecipeNames.Recomputes),
             Sharding = ReadSharding(root.Section("sharding")),
             Checkpoint = ReadCheckpoint(root.Section("checkpoint")),
             Output = root.RequiredText("output", "runs/alpaca-7b"),
         };
-        _ = root.Choice("recompute", 0, new Dictionary<string, int> { ["none"] = 0 }, "block");
         if (root.Has("adapter"))
         {
             throw root.NotAvailable("adapter", "adapter", "no adapter key (every weight is trained)");

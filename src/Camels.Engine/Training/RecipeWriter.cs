@@ -65,7 +65,7 @@ public static partial class RecipeWriter
             .Concat(Data(recipe.Data))
             .Concat(Training(recipe.Training))
             .Append(("precision", RecipeNames.Of(RecipeNames.Precisions, recipe.Precision)))
-            .Append(("recompute", "none"))
+            .Append(("recompute", RecipeNames.Of(RecipeNames.Recomputes, recipe.Recompute)))
             .Append(("sharding.stage", "0"))
             .Append(("sharding.lanes", Whole(recipe.Sharding.Lanes)))
             .Append(("sharding.lanes_per_call", Whole(recipe.Sharding.LanesPerCall)))

@@ -27,7 +27,8 @@ public readonly record struct StepResult(
 /// <param name="Lanes">Rows whose gradients are summed as one tree, V.</param>
 /// <param name="LanesPerCall">Lanes that go through the model together; 0 for all.</param>
 /// <param name="Steps">Steps of the run, which the learning rate's course needs.</param>
-public sealed record TrainerSettings(TrainingRecipe Training, int Lanes, int LanesPerCall, long Steps);
+/// <param name="Recompute">Whether the backward computes each block's activations again.</param>
+public sealed record TrainerSettings(TrainingRecipe Training, int Lanes, int LanesPerCall, long Steps, bool Recompute = false);
 
 /// <summary>
 /// Runs optimizer steps: rows fill lanes, lanes go through the model, gradients are summed in the canonical order, AdamW steps once. After
@@ -45,6 +46,8 @@ public sealed class Trainer : IDisposable
     private readonly LaneSum _laneSum;
     private readonly RowFiller _filler;
     private readonly StepLosses _losses;
+    private readonly RepeatedWork<PassKey> _forwardBackward;
+    private Tensor _passLosses;
 
     /// <param name="model">The model; its training memory is allocated here.</param>
     /// <param name="device">Where it lies.</param>
@@ -68,6 +71,12 @@ public sealed class Trainer : IDisposable
         }
 
         int calls = _lanes / _lanesPerCall;
+        int rowsPerCall = Math.Min(_lanesPerCall, settings.Training.BatchSize);
+        int longest = Math.Max(rows.LongestRow, validation?.LongestRow ?? 0);
+        int tokens = checked(rowsPerCall * longest);
+        int trained = checked(rowsPerCall * Math.Max(rows.MostTrainedInARow, validation?.MostTrainedInARow ?? 0));
+        Plan = MemoryPlan.ForTraining(model.Config, model.Precision, tokens, trained, _lanesPerCall, calls, settings.Recompute);
+        Plan.RequireRoom(device, alreadyTakenBytes: model.Units.Sum(u => u.Bytes));
         foreach (ParameterUnit unit in model.Units)
         {
             unit.AllocateTraining(LaneSum.LevelsFor(calls));
@@ -78,14 +87,10 @@ public sealed class Trainer : IDisposable
             device.Stream, model.Units.SelectMany(u => u.Parameters), settings.Training,
             decays ?? AdamWOptimizer.DecaysBy(settings.Training.WeightDecayOn));
 
-        int rowsPerCall = Math.Min(_lanesPerCall, settings.Training.BatchSize);
-        int longest = Math.Max(rows.LongestRow, validation?.LongestRow ?? 0);
-        int tokens = checked(rowsPerCall * longest);
-        int trained = checked(rowsPerCall * Math.Max(rows.MostTrainedInARow, validation?.MostTrainedInARow ?? 0));
-        Plan = MemoryPlan.ForTraining(model.Config, model.Precision, tokens, trained, _lanesPerCall, calls);
         _arena = Arena.Allocate(device, Plan.ActivationBytes, "training");
         _batch = new TokenBatch(device, tokens, _lanesPerCall, model.Precision.Wide);
-        Pass = new Pass(device.Stream, _arena, model.Precision, _batch);
+        Pass = new Pass(device.Stream, _arena, model.Precision, _batch) { Recompute = settings.Recompute };
+        _forwardBackward = new RepeatedWork<PassKey>(device.Stream, () => _model.ForwardBackward(Pass, _passLosses));
         _laneSum = new LaneSum(device.Stream, model, calls);
         _filler = new RowFiller(longest, settings.Training.LossReduction);
         _losses = new StepLosses(_lanes, tokens, sources, model.Precision.Wide);
@@ -190,6 +195,7 @@ public sealed class Trainer : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
+        _forwardBackward.Dispose();
         Optimizer.Dispose();
         _batch.Dispose();
         _arena.Dispose();
@@ -227,9 +233,9 @@ public sealed class Trainer : IDisposable
         if (_batch.Tokens > 0)
         {
             _batch.Upload(Pass.Stream);
-            Tensor losses = Pass.NewStatistic(_batch.TrainedTokens);
-            _model.ForwardBackward(Pass, losses);
-            _losses.EndCall(Pass.Stream, losses, _batch);
+            _passLosses = Pass.NewStatistic(_batch.TrainedTokens);
+            _forwardBackward.Run(KeyOfPass());
+            _losses.EndCall(Pass.Stream, _passLosses, _batch);
             _arena.Rewind(mark: 0);
         }
         else
@@ -239,4 +245,11 @@ public sealed class Trainer : IDisposable
 
         _laneSum.EndCall();
     }
+
+    private PassKey KeyOfPass() => new(
+        _batch.Tokens, _batch.TrainedTokens, _batch.DocumentBounds.Shape[0], _model.Units[0].Parameters[0].Gradient.Address,
+        IsObserved: Pass.Observer is not null);
+
+    /// <summary>What sizes and addresses of a pass's launches depend on.</summary>
+    private readonly record struct PassKey(int Tokens, int TrainedTokens, int Bounds, nint Gradients, bool IsObserved);
 }

@@ -53,6 +53,9 @@ public sealed class Device : IDisposable
     /// <summary>The processor's architecture, or the GPU's name.</summary>
     public string InstructionSet => Cuda?.Properties.Name ?? RuntimeInformation.ProcessArchitecture.ToString();
 
+    /// <summary>Bytes that can still be allocated on a GPU; no limit is known of host devices.</summary>
+    public long FreeBytes => Cuda?.Context.Memory().Free ?? long.MaxValue;
+
     /// <summary>The threads of a <see cref="DeviceKind.Cpu"/> device; null elsewhere.</summary>
     public CpuWorkers Workers { get; }
 

@@ -57,6 +57,9 @@ internal sealed unsafe class CudaStream : CudaOwned
         Driver.cuMemsetD8Async(destination, value, (nuint)bytes, handle).ThrowIfFailed(Driver);
     }
 
+    /// <summary>True where the driver can record work; the stand-in driver need not.</summary>
+    public bool CanCapture => Driver.cuStreamBeginCapture_v2 != null;
+
     /// <summary>From now on work is recorded instead of run, until <see cref="EndCapture"/>.</summary>
     public void BeginCapture()
     {

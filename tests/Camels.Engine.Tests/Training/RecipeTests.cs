@@ -114,7 +114,7 @@ public sealed class RecipeTests
     [InlineData("training: {warmup_ratio: 0.1, warmup_steps: 5}", "r.yaml:4", "training.warmup_ratio", "training.warmup_steps", "one of them")]
     [InlineData("training: {steps: 4, warmup_steps: 5}", "r.yaml:4", "training.warmup_steps", "5", "4 steps")]
     [InlineData("precision: fp16", "r.yaml:4", "precision: fp16", "not available yet", "bf16 | fp32")]
-    [InlineData("recompute: block", "r.yaml:4", "recompute: block", "not available yet", "none")]
+    [InlineData("recompute: layer", "r.yaml:4", "recompute", "layer", "none | block")]
     [InlineData("sharding: {stage: 2}", "r.yaml:4", "sharding.stage: 2", "not available yet", "0")]
     [InlineData("sharding: {lanes: 6}", "r.yaml:4", "sharding.lanes", "6", "power of two")]
     [InlineData("sharding: {lanes: 2, lanes_per_call: 4}", "r.yaml:4", "sharding.lanes_per_call", "4", "at most 2")]

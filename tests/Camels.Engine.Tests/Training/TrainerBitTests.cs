@@ -25,18 +25,23 @@ public class TrainerBitTests
         }
     }
 
+    [Theory]
+    [MemberData(nameof(TinyModels.Main), MemberType = typeof(TinyModels))]
+    public void Recomputing_does_not_change_a_bit(string model) => Assert.Equal(
+        Train(model, "bf16", threads: 2, lanesPerCall: 2), Train(model, "bf16", threads: 2, lanesPerCall: 2, recompute: true));
+
     [Fact]
     public void Another_seed_gives_another_result() =>
         Assert.NotEqual(Train("llama tied", "fp32", threads: 1, lanesPerCall: 0), Train("llama tied", "fp32", threads: 1, lanesPerCall: 0, seed: 8));
 
     // The bytes of every loss, norm and master after a few steps of several micro-steps with absent lanes.
-    private static byte[] Train(string name, string precisionName, int threads, int lanesPerCall, ulong seed = 7)
+    private static byte[] Train(string name, string precisionName, int threads, int lanesPerCall, ulong seed = 7, bool recompute = false)
     {
         Precision precision = precisionName == "bf16" ? Precision.Bf16 : Precision.Fp32;
         using Device device = Device.OpenCpu(threads);
         using ILanguageModel model = TinyModels.Create(name, device, precision, seed);
         TestRows rows = new(TinyLlama.Documents(count: 40, longest: 24), documentsPerRow: 2, batchSize: 6);
-        TrainerSettings settings = new(TinyLlama.Recipe(batchSize: 6), Lanes: 4, lanesPerCall, Steps);
+        TrainerSettings settings = new(TinyLlama.Recipe(batchSize: 6), Lanes: 4, lanesPerCall, Steps, recompute);
         using Trainer trainer = new(model, device, settings, rows, sources: 2);
         trainer.Pass.Arena.Poisoned = true;
         List<byte> bytes = [];

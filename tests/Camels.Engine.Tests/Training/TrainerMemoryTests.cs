@@ -45,6 +45,16 @@ public class TrainerMemoryTests
     }
 
     [Fact]
+    public void Recomputing_takes_a_fraction_of_the_activations()
+    {
+        ModelConfig config = TinyLlama.Config() with { BlockCount = 12 };
+        MemoryPlan Plan(bool recompute) => MemoryPlan.ForTraining(
+            config, Precision.Bf16, tokens: 96, trainedTokens: 48, lanes: 4, calls: 1, recompute);
+        Assert.InRange(Plan(recompute: true).ActivationBytes, 1, Plan(recompute: false).ActivationBytes / 4);
+        Assert.Equal(Plan(recompute: false).ParameterBytes, Plan(recompute: true).ParameterBytes);
+    }
+
+    [Fact]
     public void The_plan_is_what_training_takes()
     {
         using Device device = Device.OpenCpu(threads: 1);
