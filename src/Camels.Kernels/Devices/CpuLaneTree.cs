@@ -1,4 +1,8 @@
 using System.Numerics;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace Camels.Kernels;
 
@@ -52,16 +56,26 @@ internal ref struct CpuLaneTree
     /// <summary>left += right.</summary>
     public static void Add(Span<float> left, ReadOnlySpan<float> right)
     {
-        int width = Vector<float>.Count;
-        int c = 0;
-        for (; c <= left.Length - width; c += width)
+        ref float target = ref MemoryMarshal.GetReference(left);
+        ref float source = ref MemoryMarshal.GetReference(right[..left.Length]);
+        nuint length = (nuint)left.Length;
+        nuint c = 0;
+        if (CpuPath.UsesVector512)
         {
-            (new Vector<float>(left[c..]) + new Vector<float>(right[c..])).CopyTo(left[c..]);
+            for (; c + 16 <= length; c += 16)
+            {
+                Avx512F.Add(Vector512.LoadUnsafe(ref target, c), Vector512.LoadUnsafe(ref source, c)).StoreUnsafe(ref target, c);
+            }
         }
 
-        for (; c < left.Length; c++)
+        for (; c + (nuint)Vector<float>.Count <= length; c += (nuint)Vector<float>.Count)
         {
-            left[c] += right[c];
+            (Vector.LoadUnsafe(ref target, c) + Vector.LoadUnsafe(ref source, c)).StoreUnsafe(ref target, c);
+        }
+
+        for (; c < length; c++)
+        {
+            Unsafe.Add(ref target, c) += Unsafe.Add(ref source, c);
         }
     }
 }

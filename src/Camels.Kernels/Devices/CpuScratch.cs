@@ -12,15 +12,22 @@ internal sealed unsafe class CpuScratch : IDisposable
     /// <summary>Elements of a worker's levels of a tree over lanes.</summary>
     public const int LevelElements = CpuLaneTree.MaximumLevels * CpuLaneProduct.ElementsPerTile;
 
-    private const int PanelElements = CpuChunk.StepsPerBlock * CpuChunk.ColumnsPerTile;
-    private const int WorkerElements = PanelElements + LevelElements;
+    private const int PanelElements = CpuChunk.StepsPerBlock * CpuTile.Columns;
+    private const int WorkerElements = (2 * PanelElements) + LevelElements;
+
+    private const int PackedStride = 4;         // a cache line and more, so that workers do not share one
 
     private readonly DeviceMemory _memory;
+    private readonly (int Buffer, (long, int, int) Key)[] _packed;
+    private long _products;
 
     /// <param name="device">The device that the memory is counted for.</param>
     /// <param name="workers">Its threads.</param>
-    public CpuScratch(Device device, int workers) =>
+    public CpuScratch(Device device, int workers)
+    {
         _memory = DeviceMemory.Allocate(device, sizeof(float) * ((3L * SharedElements) + ((long)workers * WorkerElements)));
+        _packed = new (int, (long, int, int))[workers * PackedStride];
+    }
 
     /// <summary>Packed panels of the left factor.</summary>
     public float* Left => (float*)_memory.Address;
@@ -31,12 +38,29 @@ internal sealed unsafe class CpuScratch : IDisposable
     /// <summary>Results in single precision that are stored in a narrower type.</summary>
     public float* Result => Right + SharedElements;
 
-    /// <summary>A worker's packed panels of one block of the right factor.</summary>
-    public float* Panels(int worker) => Result + SharedElements + ((nint)worker * WorkerElements);
+    /// <summary>The panel that the worker packed last, if its name is <paramref name="key"/>; else null.</summary>
+    public float* PanelOf(int worker, (long Number, int Tile, int K) key)
+    {
+        (int buffer, (long, int, int) packed) = _packed[worker * PackedStride];
+        return packed == key ? Buffer(worker, buffer) : null;
+    }
+
+    /// <summary>The worker's other panel, to be packed under the name <paramref name="key"/>.</summary>
+    public float* NewPanel(int worker, (long Number, int Tile, int K) key)
+    {
+        int buffer = 1 - _packed[worker * PackedStride].Buffer;
+        _packed[worker * PackedStride] = (buffer, key);
+        return Buffer(worker, buffer);
+    }
+
+    /// <summary>A number that no other product on this device has.</summary>
+    public long NextNumber() => ++_products;
 
     /// <summary>A worker's tiles of a tree over lanes.</summary>
-    public float* Levels(int worker) => Panels(worker) + PanelElements;
+    public float* Levels(int worker) => Buffer(worker, buffer: 2);
 
     /// <inheritdoc/>
     public void Dispose() => _memory.Dispose();
+
+    private float* Buffer(int worker, int buffer) => Result + SharedElements + ((nint)worker * WorkerElements) + ((nint)buffer * PanelElements);
 }

@@ -9,6 +9,8 @@ public sealed unsafe class DeviceMemory : SafeHandle
     /// <summary>Alignment of every block and of every tensor in an arena.</summary>
     public const int AlignmentBytes = 256;
 
+    private const long LargeBytes = 8 << 20;        // some large pages
+
     private static long _liveBytes;
     private static long _allocations;
 
@@ -74,7 +76,13 @@ public sealed unsafe class DeviceMemory : SafeHandle
         // Zeroed by the system when a page is first written, which for a large block is later than now, or never.
         try
         {
-            return (nint)NativeMemory.AllocZeroed((nuint)bytes + AlignmentBytes);
+            nint block = (nint)NativeMemory.AllocZeroed((nuint)bytes + AlignmentBytes);
+            if (bytes >= LargeBytes)
+            {
+                HostPages.PreferLarge(block, bytes);
+            }
+
+            return block;
         }
         catch (OutOfMemoryException)
         {

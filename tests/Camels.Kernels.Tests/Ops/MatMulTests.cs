@@ -53,13 +53,15 @@ public sealed class MatMulTests : IDisposable
     }
 
     [Theory]
-    [InlineData(3, 5)]
-    [InlineData(130, 50)]
-    [InlineData(20, 4097)]
-    [InlineData(300, 200)]
-    public void A_weights_gradient_is_a_tree_over_lanes(int outputs, int channels)
+    [InlineData(3, 5, new[] { 0, 5, 5, 40, 1100, 1101, 1101, 1101, 1107 })]
+    [InlineData(130, 50, new[] { 0, 5, 5, 40, 1100, 1101, 1101, 1101, 1107 })]
+    [InlineData(20, 4097, new[] { 0, 5, 5, 40, 1100, 1101, 1101, 1101, 1107 })]
+    [InlineData(300, 200, new[] { 0, 5, 5, 40, 1100, 1101, 1101, 1101, 1107 })]
+    [InlineData(300, 200, new[] { 0, 100, 200, 350, 500, 700, 701, 900, 1024 })]        // all lanes share one block of k
+    [InlineData(300, 200, new[] { 0, 500, 1000, 1500, 2000, 2100, 2200, 2300, 2400 })]  // pairs of lanes do
+    [InlineData(90, 110, new[] { 0, 1025, 2050, 5000, 5000, 5000, 5000, 5000, 5001 })]  // a lane takes several blocks
+    public void A_weights_gradient_is_a_tree_over_lanes(int outputs, int channels, int[] bounds)
     {
-        int[] bounds = [0, 5, 5, 40, 1100, 1101, 1101, 1101, 1107];
         int rows = bounds[^1];
         Tensor dy = Random(DType.F32, rows, outputs);
         Tensor x = Random(DType.F32, rows, channels);

@@ -1,27 +1,23 @@
-using System.Runtime.Intrinsics.X86;
-
 namespace Camels.Kernels;
 
 /// <summary>
 /// As much of a matrix product as is packed at once, and its division into tiles, which the sizes alone decide. The left factor is packed
-/// by all threads together, unless it can be read where it lies. So is a small right factor; of a large one each tile packs the block of k
-/// that it is at, which then never leaves that core's second cache.
+/// by all threads together, unless it can be read where it lies. So is a small right factor; of a large one each worker packs, while it
+/// computes a block, the panel of its next one, which never leaves that core's second cache.
 /// </summary>
 internal unsafe struct CpuChunk
 {
     /// <summary>Most rows of a tile: what packing a block of the right factor is worth.</summary>
-    public const int UsualRows = 512;
+    public const int UsualRows = 2048;
 
-    /// <summary>Most columns of a tile.</summary>
-    public const int ColumnsPerTile = 2 * CpuTile.Columns;
-
-    /// <summary>Most steps of k between two visits of a result: a tile's right panels for so many steps take a fifth of the second cache.</summary>
+    /// <summary>
+    /// Most steps of k between two visits of a result: the right panel of a block, and that of the next, take two fifths of the second cache.
+    /// </summary>
     public const int StepsPerBlock = 1024;
 
     private const int FewestRows = 64;              // of a tile, where there are not enough columns for every thread
     private const int EnoughTiles = 8;
     private const int SharedElements = 128 << 10;   // a right factor of 512 KiB stays in every second cache
-    private const int CacheLine = 64;
     private const int SetStrideElements = 1024;     // 4 KiB
 
     public CpuScratch Scratch;
@@ -32,6 +28,7 @@ internal unsafe struct CpuChunk
     public int Steps;
     public int RowsPerTile;
     public int Workers;
+    public long Number;
 
     /// <summary>Number of tiles, those of the first columns first.</summary>
     public readonly int Tiles => RowTiles * ColumnTiles;
@@ -45,7 +42,7 @@ internal unsafe struct CpuChunk
 
     private readonly bool SharesRight => Rows > FewestRows && (long)Columns * Steps <= SharedElements;
 
-    private readonly int ColumnTiles => (Columns + ColumnsPerTile - 1) / ColumnsPerTile;
+    private readonly int ColumnTiles => CpuPanels.Count(Columns, CpuTile.Columns);
 
     private readonly int RowTiles
     {
@@ -59,10 +56,20 @@ internal unsafe struct CpuChunk
     }
 
     /// <summary>The rows of a tile.</summary>
-    public readonly (int First, int Count) RowsOf(int tile) => Share(Rows, CpuTile.Rows, tile % RowTiles, RowTiles);
+    public readonly (int First, int Count) RowsOf(int tile)
+    {
+        long panels = CpuPanels.Count(Rows, CpuTile.Rows);
+        int part = tile % RowTiles;
+        int first = (int)(panels * part / RowTiles) * CpuTile.Rows;
+        return (first, Math.Min(Rows, (int)(panels * (part + 1) / RowTiles) * CpuTile.Rows) - first);
+    }
 
     /// <summary>The columns of a tile.</summary>
-    public readonly (int First, int Count) ColumnsOf(int tile) => Share(Columns, CpuTile.Columns, tile / RowTiles, ColumnTiles);
+    public readonly (int First, int Count) ColumnsOf(int tile)
+    {
+        int first = tile / RowTiles * CpuTile.Columns;
+        return (first, Math.Min(CpuTile.Columns, Columns - first));
+    }
 
     /// <summary>Packs the left factor, and the right if it is shared.</summary>
     public readonly void Pack(CpuWorkers workers)
@@ -78,85 +85,43 @@ internal unsafe struct CpuChunk
     }
 
     /// <summary>
-    /// The products of one block of a tile, added to result if <paramref name="accumulate"/>. Meanwhile what will be packed for
-    /// <paramref name="next"/> is fetched, and the rows that will be written or read at <paramref name="upcoming"/>.
+    /// Runs <paramref name="cell"/> on every 8 × 48 results of one block of a tile. Meanwhile <paramref name="next"/> is packed, and the
+    /// rows that will be written or read at <paramref name="upcoming"/> are fetched.
     /// </summary>
-    public readonly void RunBlock(
-        CpuBlock block, CpuBlock next, int worker, CpuTarget result, CpuTarget upcoming, bool accumulate, bool whole)
+    public readonly void RunBlock<TCell>(CpuBlock block, CpuBlock next, int worker, CpuTarget upcoming, TCell cell)
+        where TCell : struct, ICpuCell
     {
         (int tile, int k, int steps) = block;
         (int firstRow, int rows) = RowsOf(tile);
         (int firstColumn, int columns) = ColumnsOf(tile);
-        float* right = Scratch.Right + ((nint)firstColumn * Steps) + (k * CpuTile.Columns);
-        nint panelElements = (nint)CpuTile.Columns * Steps;
-        if (!SharesRight)
+        float* right = SharesRight
+            ? Scratch.Right + ((nint)firstColumn * Steps) + (k * CpuTile.Columns)
+            : Scratch.PanelOf(worker, PanelKey(block));
+        if (right == null)
         {
-            right = Scratch.Panels(worker);
-            panelElements = CpuTile.Columns * steps;
-            PackRight(right, panelElements, firstColumn, columns, k, steps);
+            right = Scratch.NewPanel(worker, PanelKey(block));
+            new CpuPacking(this, block, right, calls: 1).Finish();
         }
 
+        bool packs = !SharesRight && next.Tile < Tiles;
+        CpuPacking packing = packs ? new(this, next, Scratch.NewPanel(worker, PanelKey(next)), CpuPanels.Count(rows, CpuTile.Rows)) : default;
         for (int row = 0; row < rows; row += CpuTile.Rows)
         {
-            Fetch(next, row, rows);
             upcoming.Fetch(row + CpuTile.Rows, Math.Min(rows, row + (2 * CpuTile.Rows)), columns);
-            CpuLeft left = LeftAt(firstRow + row, k);
-            float* panel = right;
-            for (int column = 0; column < columns; column += CpuTile.Columns)
-            {
-                int tileRows = whole ? CpuTile.Rows : Math.Min(CpuTile.Rows, rows - row);
-                int tileColumns = whole ? CpuTile.Columns : Math.Min(CpuTile.Columns, columns - column);
-                CpuTile.Run(result.At(row, column), result.Stride, left, panel, steps, tileRows, tileColumns, accumulate);
-                panel += panelElements;
-            }
+            CpuLeft left = LeftAt(firstRow + row, k).With(packing.Fetch(row / CpuTile.Rows, steps));
+            cell.Run(row, column: 0, Math.Min(CpuTile.Rows, rows - row), columns, left, right, steps);
+            packing.Pack(row / CpuTile.Rows);
         }
+
+        packing.Finish();
     }
 
     private readonly CpuLeft LeftAt(int row, int k) => row < RowsInPlace
         ? CpuLeft.InPlace(Left.From(row, k))
         : CpuLeft.Packed(Scratch.Left + ((nint)row * Steps), Steps, k);
 
-    private readonly void PackRight(float* panel, nint panelElements, int firstColumn, int columns, int k, int steps)
-    {
-        for (int column = 0; column < columns; column += CpuTile.Columns)
-        {
-            CpuPanels.Pack(panel, CpuTile.Columns, Right.From(firstColumn + column, k), Math.Min(CpuTile.Columns, columns - column), steps);
-            panel += panelElements;
-        }
-    }
-
-    // The share of the next block that is due at this row. The memory's latency is hidden behind the products.
-    private readonly void Fetch(CpuBlock next, int row, int rows)
-    {
-        if (SharesRight || next.Tile >= Tiles || !Sse.IsSupported)
-        {
-            return;
-        }
-
-        (int first, int columns) = ColumnsOf(next.Tile);
-        CpuOperand source = Right.From(first, next.K);
-        int vectors = source.ChainOutermost ? next.Steps : columns;
-        nint bytes = (source.ChainOutermost ? columns : next.Steps) * source.DType.Bytes();
-        nint strideBytes = source.Stride * source.DType.Bytes();
-        int last = (int)((long)vectors * Math.Min(row + CpuTile.Rows, rows) / rows);
-        for (int i = (int)((long)vectors * row / rows); i < last; i++)
-        {
-            byte* vector = (byte*)source.Address + (i * strideBytes);
-            for (nint offset = 0; offset < bytes; offset += CacheLine)
-            {
-                Sse.Prefetch1(vector + offset);
-            }
-        }
-    }
-
-    // Whole panels, shared out as evenly as possible.
-    private static (int First, int Count) Share(int extent, int width, int part, int parts)
-    {
-        long panels = CpuPanels.Count(extent, width);
-        int first = (int)(panels * part / parts) * width;
-        int end = Math.Min(extent, (int)(panels * (part + 1) / parts) * width);
-        return (first, end - first);
-    }
+    // A block's name among all that are ever packed on the device.
+    private readonly (long, int, int) PanelKey(CpuBlock block) => (Number, block.Tile, block.K);
 }
 
 /// <summary>Packs the panels of a chunk: those of the left factor in groups, then those of the right.</summary>

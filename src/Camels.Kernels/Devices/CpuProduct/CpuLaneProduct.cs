@@ -1,15 +1,15 @@
 namespace Camels.Kernels;
 
 /// <summary>
-/// The gradient of a weight: resultSum (M, N) += a binary tree over lanes of left · rightᵀ over the steps k of each lane. The levels of the
-/// tree exist for one tile at a time, in the worker's cache.
+/// The gradient of a weight: resultSum (M, N) += a binary tree over lanes of left · rightᵀ over the steps k of each lane. The tree's lower
+/// levels, of lanes that fit one block of k together, exist for 8 × 48 results at a time; the others for one tile, in the worker's cache.
 /// </summary>
 internal static unsafe class CpuLaneProduct
 {
     /// <summary>Results of one level of the tree.</summary>
-    public const int ElementsPerTile = RowsPerTile * CpuChunk.ColumnsPerTile;
+    public const int ElementsPerTile = RowsPerTile * CpuTile.Columns;
 
-    private const int RowsPerTile = 256;
+    private const int RowsPerTile = 512;
 
     /// <summary>Adds to resultSum; laneBounds are the first steps of the lanes and their end.</summary>
     public static void Run(Device device, Tensor resultSum, CpuOperand left, CpuOperand right, int steps, Tensor laneBounds)
@@ -21,6 +21,7 @@ internal static unsafe class CpuLaneProduct
                 $"{steps} rows at once: the weight's gradient takes at most {CpuScratch.SharedElements / CpuTile.Rows} on the cpu");
         }
 
+        int lanesAtOnce = LanesAtOnce(laneBounds.AsSpan<int>());
         int rowsAtOnce = CpuProduct.RowsAtOnce(steps);
         for (int row = 0; row < rows; row += rowsAtOnce)
         {
@@ -32,8 +33,9 @@ internal static unsafe class CpuLaneProduct
                 Rows = Math.Min(rowsAtOnce, rows - row),
                 Columns = columns,
                 Steps = steps,
-                RowsPerTile = RowsPerTile,
+                RowsPerTile = lanesAtOnce == laneBounds.Shape[0] - 1 ? CpuChunk.UsualRows : RowsPerTile,
                 Workers = device.Workers.Count,
+                Number = device.Scratch.NextNumber(),
             };
             chunk.Pack(device.Workers);
             LaneWork work = new()
@@ -42,10 +44,27 @@ internal static unsafe class CpuLaneProduct
                 ResultSum = resultSum.Pointer<float>() + ((nint)row * columns),
                 Stride = columns,
                 LaneBounds = laneBounds.Pointer<int>(),
-                Lanes = laneBounds.Shape[0] - 1,
+                Groups = (laneBounds.Shape[0] - 1) / lanesAtOnce,
+                LanesAtOnce = lanesAtOnce,
             };
             device.Workers.Run(ref work, chunk.Tiles);
         }
+    }
+
+    // The largest subtrees of lanes of which each fits a block of k.
+    private static int LanesAtOnce(ReadOnlySpan<int> laneBounds)
+    {
+        int lanes = laneBounds.Length - 1;
+        for (int first = 0; lanes > 1 && first + lanes < laneBounds.Length; first += lanes)
+        {
+            if (laneBounds[first + lanes] - laneBounds[first] > CpuChunk.StepsPerBlock)
+            {
+                lanes /= 2;
+                first = -lanes;
+            }
+        }
+
+        return lanes;
     }
 
     private struct LaneWork : ICpuWork
@@ -54,55 +73,69 @@ internal static unsafe class CpuLaneProduct
         public float* ResultSum;
         public nint Stride;
         public int* LaneBounds;
-        public int Lanes;
+        public int Groups;
+        public int LanesAtOnce;
 
         public readonly void Run(int part, int worker)
         {
             (_, int rows) = Chunk.RowsOf(part);
             (_, int columns) = Chunk.ColumnsOf(part);
-            int stride = CpuPanels.Count(columns, CpuTile.Columns) * CpuTile.Columns;
-            int elements = CpuPanels.Count(rows, CpuTile.Rows) * CpuTile.Rows * stride;
-            CpuLaneTree tree = new(new Span<float>(Chunk.Scratch.Levels(worker), CpuScratch.LevelElements), elements);
-            for (int lane = 0; lane < Lanes; lane++)
+            CpuTarget target = new(ResultSum + (Chunk.RowsOf(part).First * Stride) + Chunk.ColumnsOf(part).First, Stride);
+            if (Groups == 1 && LaneBounds[LanesAtOnce] - LaneBounds[0] <= CpuChunk.StepsPerBlock)
+            {
+                RunGroup(part, worker, group: 0, target, upcoming: target, accumulate: true);
+                return;
+            }
+
+            CpuLaneTree tree = new(new Span<float>(Chunk.Scratch.Levels(worker), CpuScratch.LevelElements), rows * columns);
+            for (int group = 0; group < Groups; group++)
             {
                 fixed (float* sums = tree.Next)
                 {
-                    RunLane(part, worker, sums, stride, lane);
+                    RunGroup(part, worker, group, new CpuTarget(sums, columns), group + 1 < Groups ? CpuTarget.None : target, accumulate: false);
                 }
 
                 tree.Merge();
             }
 
-            Add(part, tree.Total, stride);
+            for (int row = 0; row < rows; row++)
+            {
+                CpuLaneTree.Add(new Span<float>(target.At(row, column: 0), columns), tree.Total.Slice(row * columns, columns));
+            }
         }
 
-        private readonly void RunLane(int part, int worker, float* sums, nint stride, int lane)
+        // Lanes that fit one block together, or one lane of any number of blocks.
+        private readonly void RunGroup(int part, int worker, int group, CpuTarget result, CpuTarget upcoming, bool accumulate)
         {
-            CpuBlocks blocks = new(LaneBounds[lane], LaneBounds[lane + 1]);
-            CpuBlocks following = lane + 1 < Lanes ? new(LaneBounds[lane + 1], LaneBounds[lane + 2]) : new(LaneBounds[0], LaneBounds[1]);
-            CpuTarget upcoming = lane + 1 < Lanes ? CpuTarget.None : Target(part);
-            int followingTile = lane + 1 < Lanes ? part : part + Chunk.Workers;
+            CpuBlocks blocks = BlocksOf(group);
+            bool isLast = group + 1 == Groups;
+            CpuBlocks following = BlocksOf(isLast ? 0 : group + 1);
+            int followingTile = isLast ? part + Chunk.Workers : part;
+            float* levels = stackalloc float[CpuTile.Elements * CpuLaneTree.MaximumLevels];
             for (int block = 0; block < blocks.Count; block++)
             {
                 CpuBlock next = block + 1 < blocks.Count
                     ? blocks.Of(part, block + 1, followingTile)
                     : following.Of(followingTile, block: 0, followingTile);
-                Chunk.RunBlock(
-                    blocks.Of(part, block, followingTile), next, worker, new CpuTarget(sums, stride), upcoming, accumulate: block > 0, whole: true);
+                CpuBlock now = blocks.Of(part, block, followingTile);
+                if (blocks.Count > 1)
+                {
+                    Chunk.RunBlock(now, next, worker, upcoming, new CpuChainCell { Result = result, Accumulate = block > 0 });
+                }
+                else
+                {
+                    Chunk.RunBlock(now, next, worker, upcoming, new CpuLaneCell
+                    {
+                        Result = result,
+                        Accumulate = accumulate,
+                        LaneBounds = LaneBounds + (group * LanesAtOnce),
+                        Lanes = LanesAtOnce,
+                        Levels = levels,
+                    });
+                }
             }
         }
 
-        private readonly void Add(int part, ReadOnlySpan<float> total, nint stride)
-        {
-            CpuTarget target = Target(part);
-            (_, int rows) = Chunk.RowsOf(part);
-            (_, int columns) = Chunk.ColumnsOf(part);
-            for (int row = 0; row < rows; row++)
-            {
-                CpuLaneTree.Add(new Span<float>(target.At(row, column: 0), columns), total.Slice((int)(row * stride), columns));
-            }
-        }
-
-        private readonly CpuTarget Target(int part) => new(ResultSum + (Chunk.RowsOf(part).First * Stride) + Chunk.ColumnsOf(part).First, Stride);
+        private readonly CpuBlocks BlocksOf(int group) => new(LaneBounds[group * LanesAtOnce], LaneBounds[(group + 1) * LanesAtOnce]);
     }
 }

@@ -50,6 +50,12 @@ internal static unsafe class CpuPanels
     private static void PackRows<T>(float* panel, int width, CpuOperand source, int vectors, int steps)
         where T : struct, ICpuElements
     {
+        if (vectors == Block && width == Block && Vector<float>.Count == Block)
+        {
+            PackEights<T>(panel, source, steps);
+            return;
+        }
+
         for (int k = 0; k < steps; k++)
         {
             nint row = k * source.Stride;
@@ -70,6 +76,20 @@ internal static unsafe class CpuPanels
             }
 
             panel += width;
+        }
+    }
+
+    // A whole panel of the left factor: one vector register a step.
+    private static void PackEights<T>(float* panel, CpuOperand source, int steps)
+        where T : struct, ICpuElements
+    {
+        void* start = (void*)source.Address;
+        nint stride = source.Stride;
+        nint row = 0;
+        for (float* end = panel + ((nint)steps * Block); panel < end; panel += Block)
+        {
+            CpuF32.Store(panel, 0, T.Load(start, row));
+            row += stride;
         }
     }
 

@@ -30,6 +30,7 @@ internal static unsafe class CpuProduct
                     Steps = Math.Min(stepsAtOnce, steps - k),
                     RowsPerTile = CpuChunk.UsualRows,
                     Workers = device.Workers.Count,
+                    Number = device.Scratch.NextNumber(),
                 };
                 chunk.Pack(device.Workers);
                 CpuTileWork work = new()

@@ -12,6 +12,30 @@ internal static unsafe class CpuTile
     /// <summary>Columns of a tile, and elements of b for each k.</summary>
     public const int Columns = 48;
 
+    /// <summary>Results of a whole tile.</summary>
+    public const int Elements = Rows * Columns;
+
+    /// <summary>
+    /// c (8, 48) = level 0 + (level 1 + … (level merges − 1 + left (8, count) · b (count, 48))), where the levels of a tree over lanes, 8 × 48
+    /// each, begin at c.
+    /// </summary>
+    public static void RunLane(float* c, CpuLeft left, float* b, nint count, int columns, int merges)
+    {
+        columns = CpuPanels.Count(columns, ColumnStep) * ColumnStep;
+        if (CpuPath.UsesVector512)
+        {
+            CpuTile512.Run(c, Columns, left, b, count, columns, accumulate: false, merges);
+            return;
+        }
+
+        float* top = c + (merges * Elements);
+        RunWhole(top, Columns, left, b, count, columns, accumulate: false);
+        for (float* level = top - Elements; level >= c; level -= Elements)
+        {
+            CpuLaneTree.Add(new Span<float>(level, Elements), new ReadOnlySpan<float>(level + Elements, Elements));
+        }
+    }
+
     /// <summary>
     /// c (rows, columns) = left (8, count) · b (count, 48), added to c if <paramref name="accumulate"/>. Rows of c are
     /// <paramref name="stride"/> elements apart; nothing outside rows × columns is touched.
@@ -40,7 +64,7 @@ internal static unsafe class CpuTile
     {
         if (CpuPath.UsesVector512)
         {
-            CpuTile512.Run(c, stride, left, b, count, columns, accumulate);
+            CpuTile512.Run(c, stride, left, b, count, columns, accumulate, merges: 0);
         }
         else if (CpuPath.UsesVector256)
         {

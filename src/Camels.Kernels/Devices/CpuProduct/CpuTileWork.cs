@@ -18,8 +18,8 @@ internal unsafe struct CpuTileWork : ICpuWork
         for (int block = 0; block < blocks.Count; block++)
         {
             Chunk.RunBlock(
-                blocks.Of(part, block, nextTile: part), blocks.Of(part, block + 1, nextTile: part + Chunk.Workers), worker, result, upcoming,
-                Accumulate || block > 0, whole: false);
+                blocks.Of(part, block, nextTile: part), blocks.Of(part, block + 1, nextTile: part + Chunk.Workers), worker, upcoming,
+                new CpuChainCell { Result = result, Accumulate = Accumulate || block > 0 });
         }
     }
 }

@@ -1,0 +1,62 @@
+using System.Numerics;
+
+namespace Camels.Kernels;
+
+/// <summary>What is computed for each 8 × 48 results of a tile over a block of k.</summary>
+internal unsafe interface ICpuCell
+{
+    /// <summary>
+    /// The results at (<paramref name="row"/>, <paramref name="column"/>) of the tile, of which <paramref name="rows"/> ×
+    /// <paramref name="columns"/> exist, from the first <paramref name="steps"/> steps of left and panel.
+    /// </summary>
+    void Run(int row, int column, int rows, int columns, CpuLeft left, float* panel, int steps);
+}
+
+/// <summary>One chain over k for each result, which may continue that of an earlier block.</summary>
+internal unsafe struct CpuChainCell : ICpuCell
+{
+    public CpuTarget Result;
+    public bool Accumulate;
+
+    public readonly void Run(int row, int column, int rows, int columns, CpuLeft left, float* panel, int steps) =>
+        CpuTile.Run(Result.At(row, column), Result.Stride, left, panel, steps, rows, columns, Accumulate);
+}
+
+/// <summary>A chain for each of some lanes, which share the block, and the tree over them: its levels stay in the first cache.</summary>
+internal unsafe struct CpuLaneCell : ICpuCell
+{
+    public CpuTarget Result;
+    public bool Accumulate;
+    public int* LaneBounds;
+    public int Lanes;
+    public float* Levels;
+
+    public readonly void Run(int row, int column, int rows, int columns, CpuLeft left, float* panel, int steps)
+    {
+        int height = 0;
+        for (int lane = 0; lane < Lanes; lane++)
+        {
+            int first = LaneBounds[lane] - LaneBounds[0];
+            int merges = BitOperations.TrailingZeroCount(lane + 1);
+            height -= merges;
+            CpuTile.RunLane(
+                Levels + (height * CpuTile.Elements), left.FromStep(first), panel + (first * CpuTile.Columns),
+                LaneBounds[lane + 1] - LaneBounds[lane], columns, merges);
+            height++;
+        }
+
+        for (int i = 0; i < rows; i++)
+        {
+            ReadOnlySpan<float> sums = new(Levels + (i * CpuTile.Columns), columns);
+            Span<float> target = new(Result.At(row + i, column), columns);
+            if (Accumulate)
+            {
+                CpuLaneTree.Add(target, sums);
+            }
+            else
+            {
+                sums.CopyTo(target);
+            }
+        }
+    }
+}
