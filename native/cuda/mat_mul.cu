@@ -8,7 +8,7 @@
 // A block takes tiles of the result in turn, and its warps share a tile. STAGES - 1 steps of 64 bytes of k are on their way while one is
 // multiplied. An element of the result is one chain over k in pieces of 16, from 0 or from the old value, whatever the tile: so tiles are
 // chosen by the number of rows without changing a bit.
-#include "tile.cuh"
+#include "product.cuh"
 
 // ROWS x COLUMNS results a block, WARP_ROWS x WARP_COLUMNS a warp.
 template <int ROWS, int COLUMNS, int WARP_ROWS, int WARP_COLUMNS, int STAGES> struct Tiling {
@@ -18,6 +18,7 @@ template <int ROWS, int COLUMNS, int WARP_ROWS, int WARP_COLUMNS, int STAGES> st
     static const int warp_columns = WARP_COLUMNS;
     static const int warps_of_row = COLUMNS / WARP_COLUMNS;
     static const int threads = 32 * (ROWS / WARP_ROWS) * warps_of_row;
+    static const int first_thread = 0;
     static const int stages = STAGES;
     static const int left_bytes = 64 * ROWS;
     static const int stage_bytes = 64 * (ROWS + COLUMNS);
@@ -85,44 +86,6 @@ DEVICE void sum_products(float (&sums)[S::m][S::n][4], unsigned int memory, cons
     block_barrier();
 }
 
-// Tiles in groups of eight rows of tiles, column by column, so that blocks that run at one time share factors in the second cache.
-struct Place { int row; int column; };
-template <typename S> DEVICE Place place_of(int tile, int rows, int columns) {
-    const int group_rows = 8;
-    int tile_rows = (rows + S::rows - 1) / S::rows;
-    int tile_columns = (columns + S::columns - 1) / S::columns;
-    int group = tile / (group_rows * tile_columns);
-    int within = tile % (group_rows * tile_columns);
-    int height = tile_rows - group * group_rows;
-    height = height < group_rows ? height : group_rows;
-    return {(group * group_rows + within % height) * S::rows, within / height * S::columns};
-}
-template <typename S> DEVICE int tiles_of(int rows, int columns) {
-    return ((rows + S::rows - 1) / S::rows) * ((columns + S::columns - 1) / S::columns);
-}
-
-// The result in memory: singles where wide, else T. `aligned`: its rows start at multiples of 16 bytes.
-template <typename T> struct Result {
-    void* start;
-    long long stride;
-    int rows;
-    int columns;
-    bool wide;
-    bool aligned;
-};
-template <typename T> DEVICE void read_eight(float (&v)[8], const Result<T>& r, int row, int column) {
-    int count = row < r.rows ? r.columns - column : 0;
-    bool whole = r.aligned && count >= 8;
-    if (r.wide) read_eight(v, (const float*)r.start + row * r.stride + column, count, whole);
-    else read_eight(v, (const T*)r.start + row * r.stride + column, count, whole);
-}
-template <typename T> DEVICE void write_eight(const Result<T>& r, int row, int column, const float (&v)[8]) {
-    int count = row < r.rows ? r.columns - column : 0;
-    bool whole = r.aligned && count >= 8;
-    if (r.wide) write_eight((float*)r.start + row * r.stride + column, v, count, whole);
-    else write_eight((T*)r.start + row * r.stride + column, v, count, whole);
-}
-
 // result (rows, columns) = left * right over k < steps; adds: the chains start from the old values.
 template <typename T, typename S, bool RIGHT_K_IN_ROWS>
 DEVICE void product(const Result<T>& result, const Matrix<T>& left, const Matrix<T>& right, int steps, bool adds) {
@@ -135,7 +98,7 @@ DEVICE void product(const Result<T>& result, const Matrix<T>& left, const Matrix
         float sums[S::m][S::n][4];
         clear(sums);
         if (adds) {
-            for_each_eight<S::rows, S::columns, S::threads, true>(memory, [&](int row, int column, float (&v)[8]) {
+            for_each_eight<S::rows, S::columns, S::threads, true>(memory, thread_x(), [&](int row, int column, float (&v)[8]) {
                 read_eight(v, result, place.row + row, place.column + column);
             });
             block_barrier();
@@ -146,32 +109,11 @@ DEVICE void product(const Result<T>& result, const Matrix<T>& left, const Matrix
         sum_products<T, S, false, RIGHT_K_IN_ROWS>(sums, memory, factors, 0, steps);
         sums_to_shared<S::columns>(memory, sums, first_row_of_warp<S>(), first_column_of_warp<S>());
         block_barrier();
-        for_each_eight<S::rows, S::columns, S::threads, false>(memory, [&](int row, int column, float (&v)[8]) {
+        for_each_eight<S::rows, S::columns, S::threads, false>(memory, thread_x(), [&](int row, int column, float (&v)[8]) {
             write_eight(result, place.row + row, place.column + column, v);
         });
         block_barrier();
     }
-}
-
-// One lane's sums of a tile, kept by the threads that made them until their neighbours in the tree are there.
-template <typename S> DEVICE float* kept_at(float* level, int block) { return level + (block * S::threads + thread_x()) * 4; }
-template <typename S> DEVICE void keep(float* level, const float (&sums)[S::m][S::n][4]) {
-    #pragma unroll
-    for (int m = 0; m < S::m; m++)
-        #pragma unroll
-        for (int n = 0; n < S::n; n++) store_piece(kept_at<S>(level, m * S::n + n), sums[m][n]);
-}
-// sums = kept + sums
-template <typename S> DEVICE void add_kept(float (&sums)[S::m][S::n][4], float* level) {
-    #pragma unroll
-    for (int m = 0; m < S::m; m++)
-        #pragma unroll
-        for (int n = 0; n < S::n; n++) {
-            float kept[4];
-            load_piece(kept, kept_at<S>(level, m * S::n + n));
-            #pragma unroll
-            for (int i = 0; i < 4; i++) sums[m][n][i] = kept[i] + sums[m][n][i];
-        }
 }
 
 // result += a binary tree over lanes of left * right over the steps of each. levels holds, for each block, one tile for every level of the
@@ -180,10 +122,7 @@ template <typename T, typename S>
 DEVICE void lane_product(const Result<T>& result, const Matrix<T>& left, const Matrix<T>& right, const int* lane_bounds, int lanes, float* levels) {
     SHARED_MEMORY(bytes);
     unsigned int memory = shared_address(bytes);
-    const long long level = S::rows * S::columns;
-    int tree_height = 0;
-    while (1 << tree_height < lanes) tree_height++;
-    levels += block_x() * tree_height * level;
+    levels += block_x() * levels_of(lanes) * level_elements<S>();
     int tiles = tiles_of<S>(result.rows, result.columns);
     #pragma unroll 1
     for (int tile = block_x(); tile < tiles; tile += blocks_x()) {
@@ -195,13 +134,11 @@ DEVICE void lane_product(const Result<T>& result, const Matrix<T>& left, const M
         for (int lane = 0; lane < lanes; lane++) {
             clear(sums);
             sum_products<T, S, true, true>(sums, memory, factors, lane_bounds[lane], lane_bounds[lane + 1]);
-            #pragma unroll 1
-            for (int pending = lane; pending & 1; pending >>= 1) add_kept<S>(sums, levels + --height * level);
-            if (lane + 1 < lanes) keep<S>(levels + height++ * level, sums);
+            join_lane<S>(sums, levels, height, lane, lanes);
         }
         sums_to_shared<S::columns>(memory, sums, first_row_of_warp<S>(), first_column_of_warp<S>());
         block_barrier();
-        for_each_eight<S::rows, S::columns, S::threads, false>(memory, [&](int row, int column, float (&v)[8]) {
+        for_each_eight<S::rows, S::columns, S::threads, false>(memory, thread_x(), [&](int row, int column, float (&v)[8]) {
             float old[8];
             read_eight(old, result, place.row + row, place.column + column);
             #pragma unroll

@@ -316,6 +316,10 @@ DEVICE void require(bool holds) { if (!holds) __builtin_trap(); }
 DEVICE void copy_16_async(unsigned int destination, const void* source, int bytes) {
     asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" : : "r"(destination), "l"(source), "r"(bytes) : "memory");
 }
+// The same of 4 bytes: all of them or none.
+DEVICE void copy_4_async(unsigned int destination, const void* source, bool reads) {
+    asm volatile("cp.async.ca.shared.global [%0], [%1], 4, %2;" : : "r"(destination), "l"(source), "r"(reads ? 4 : 0) : "memory");
+}
 // Closes the group of the copies that this thread has issued since the last one.
 DEVICE void commit_copies() { asm volatile("cp.async.commit_group;" : : : "memory"); }
 // Waits until at most PENDING of this thread's groups are under way.
@@ -344,3 +348,89 @@ DEVICE void multiply_add(float (&d)[4], const unsigned int (&a)[4], unsigned int
     asm("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
         : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3]) : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
 }
+
+// ---- Hopper: mbarriers, tensor copies, warpgroup products (sm_90a) --------------------------------------------------------------------
+
+#if __CUDA_ARCH__ >= 900
+
+// A barrier in shared memory, 8 bytes. A phase ends when as many arrivals as it was made for have come, and all bytes that they announced.
+DEVICE void make_barrier(unsigned int barrier, int arrivals) {
+    asm volatile("mbarrier.init.shared::cta.b64 [%0], %1;" : : "r"(barrier), "r"(arrivals) : "memory");
+}
+// Makes new barriers known to the copy engine; a block barrier makes them known to the other threads.
+DEVICE void publish_barriers() { asm volatile("fence.mbarrier_init.release.cluster;\n\tfence.proxy.async.shared::cta;" : : : "memory"); }
+DEVICE void arrive(unsigned int barrier) { asm volatile("{ .reg .b64 s; mbarrier.arrive.shared::cta.b64 s, [%0]; }" : : "r"(barrier) : "memory"); }
+DEVICE void arrive_expecting(unsigned int barrier, int bytes) {
+    asm volatile("{ .reg .b64 s; mbarrier.arrive.expect_tx.shared::cta.b64 s, [%0], %1; }" : : "r"(barrier), "r"(bytes) : "memory");
+}
+// Waits until the phase of this parity is over. Of a new barrier, the phase of parity 1 is.
+DEVICE void wait_phase(unsigned int barrier, unsigned int parity) {
+    asm volatile("{ .reg .pred p;\n\tAGAIN: mbarrier.try_wait.parity.shared::cta.b64 p, [%0], %1;\n\t@p bra.uni DONE;\n\tbra.uni AGAIN;\n\tDONE: }"
+                 : : "r"(barrier), "r"(parity) : "memory");
+}
+
+// Copies the map's box at (x, y), x along the rows, to shared memory at a multiple of 1024 bytes; its bytes arrive at the barrier.
+DEVICE void copy_box(unsigned int destination, const TensorMap* map, int x, int y, unsigned int barrier) {
+    asm volatile("cp.async.bulk.tensor.2d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4}], [%2];"
+                 : : "r"(destination), "l"(map), "r"(barrier), "r"(x), "r"(y) : "memory");
+}
+// What threads wrote to shared memory becomes visible to the engines that copy and multiply.
+DEVICE void publish_writes() { asm volatile("fence.proxy.async.shared::cta;" : : : "memory"); }
+template <int BARRIER, int THREADS> DEVICE void part_barrier() { asm volatile("bar.sync %0, %1;" : : "n"(BARRIER), "n"(THREADS) : "memory"); }
+
+template <int REGISTERS> DEVICE void take_registers() { asm volatile("setmaxnreg.inc.sync.aligned.u32 %0;" : : "n"(REGISTERS)); }
+template <int REGISTERS> DEVICE void give_registers() { asm volatile("setmaxnreg.dec.sync.aligned.u32 %0;" : : "n"(REGISTERS)); }
+
+DEVICE void begin_products() { asm volatile("wgmma.fence.sync.aligned;" : : : "memory"); }
+DEVICE void commit_products() { asm volatile("wgmma.commit_group.sync.aligned;" : : : "memory"); }
+template <int PENDING> DEVICE void wait_products() { asm volatile("wgmma.wait_group.sync.aligned %0;" : : "n"(PENDING) : "memory"); }
+
+// Describes a factor in shared memory, 128-byte rows with their 16-byte chunks permuted, at a multiple of 1024 bytes (and, along a row, of 32).
+// Rows are i and columns k, 64 of them; the next eight rows are 1024 bytes on.
+DEVICE unsigned long long describe_rows(unsigned int address) {
+    return (unsigned long long)(address >> 4 & 0x3FFF) | 1ull << 16 | 64ull << 32 | 1ull << 62;
+}
+// Rows are k and columns i, 64 of them; the next eight rows are 1024 bytes on, the next 64 columns `block_bytes`.
+DEVICE unsigned long long describe_columns(unsigned int address, unsigned int block_bytes) {
+    return (unsigned long long)(address >> 4 & 0x3FFF) | (unsigned long long)(block_bytes >> 4) << 16 | 64ull << 32 | 1ull << 62;
+}
+
+// d (64 x 256) += left (64 x 16) * right (16 x 256), by the four warps of a warpgroup together, complete after wait_products. Warp w of the
+// group has rows 16 w ... of d: with g, c as for multiply_add, d[j] are (g, c) (g, c + 1) (g + 8, c) (g + 8, c + 1) of columns 8 j ...
+#define SUMS_(J) "+f"(d[J][0]), "+f"(d[J][1]), "+f"(d[J][2]), "+f"(d[J][3])
+template <int LEFT_K_IN_ROWS, int RIGHT_K_IN_ROWS>
+DEVICE void multiply_add_group(float (&d)[32][4], unsigned long long left, unsigned long long right, bf16) {
+    asm volatile("{ .reg .pred p;\n\tsetp.ne.b32 p, %132, 0;\n\twgmma.mma_async.sync.aligned.m64n256k16.f32.bf16.bf16 {"
+                 "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, "
+                 "%16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31, "
+                 "%32, %33, %34, %35, %36, %37, %38, %39, %40, %41, %42, %43, %44, %45, %46, %47, "
+                 "%48, %49, %50, %51, %52, %53, %54, %55, %56, %57, %58, %59, %60, %61, %62, %63, "
+                 "%64, %65, %66, %67, %68, %69, %70, %71, %72, %73, %74, %75, %76, %77, %78, %79, "
+                 "%80, %81, %82, %83, %84, %85, %86, %87, %88, %89, %90, %91, %92, %93, %94, %95, "
+                 "%96, %97, %98, %99, %100, %101, %102, %103, %104, %105, %106, %107, %108, %109, %110, %111, "
+                 "%112, %113, %114, %115, %116, %117, %118, %119, %120, %121, %122, %123, %124, %125, %126, %127}, "
+                 "%128, %129, p, 1, 1, %130, %131; }"
+                 : SUMS_(0), SUMS_(1), SUMS_(2), SUMS_(3), SUMS_(4), SUMS_(5), SUMS_(6), SUMS_(7), SUMS_(8), SUMS_(9), SUMS_(10), SUMS_(11), 
+                   SUMS_(12), SUMS_(13), SUMS_(14), SUMS_(15), SUMS_(16), SUMS_(17), SUMS_(18), SUMS_(19), SUMS_(20), SUMS_(21), SUMS_(22), SUMS_(23), 
+                   SUMS_(24), SUMS_(25), SUMS_(26), SUMS_(27), SUMS_(28), SUMS_(29), SUMS_(30), SUMS_(31)
+                 : "l"(left), "l"(right), "n"(LEFT_K_IN_ROWS), "n"(RIGHT_K_IN_ROWS), "r"(1) : "memory");
+}
+template <int LEFT_K_IN_ROWS, int RIGHT_K_IN_ROWS>
+DEVICE void multiply_add_group(float (&d)[32][4], unsigned long long left, unsigned long long right, f16) {
+    asm volatile("{ .reg .pred p;\n\tsetp.ne.b32 p, %132, 0;\n\twgmma.mma_async.sync.aligned.m64n256k16.f32.f16.f16 {"
+                 "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, "
+                 "%16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31, "
+                 "%32, %33, %34, %35, %36, %37, %38, %39, %40, %41, %42, %43, %44, %45, %46, %47, "
+                 "%48, %49, %50, %51, %52, %53, %54, %55, %56, %57, %58, %59, %60, %61, %62, %63, "
+                 "%64, %65, %66, %67, %68, %69, %70, %71, %72, %73, %74, %75, %76, %77, %78, %79, "
+                 "%80, %81, %82, %83, %84, %85, %86, %87, %88, %89, %90, %91, %92, %93, %94, %95, "
+                 "%96, %97, %98, %99, %100, %101, %102, %103, %104, %105, %106, %107, %108, %109, %110, %111, "
+                 "%112, %113, %114, %115, %116, %117, %118, %119, %120, %121, %122, %123, %124, %125, %126, %127}, "
+                 "%128, %129, p, 1, 1, %130, %131; }"
+                 : SUMS_(0), SUMS_(1), SUMS_(2), SUMS_(3), SUMS_(4), SUMS_(5), SUMS_(6), SUMS_(7), SUMS_(8), SUMS_(9), SUMS_(10), SUMS_(11), 
+                   SUMS_(12), SUMS_(13), SUMS_(14), SUMS_(15), SUMS_(16), SUMS_(17), SUMS_(18), SUMS_(19), SUMS_(20), SUMS_(21), SUMS_(22), SUMS_(23), 
+                   SUMS_(24), SUMS_(25), SUMS_(26), SUMS_(27), SUMS_(28), SUMS_(29), SUMS_(30), SUMS_(31)
+                 : "l"(left), "l"(right), "n"(LEFT_K_IN_ROWS), "n"(RIGHT_K_IN_ROWS), "r"(1) : "memory");
+}
+#undef SUMS_
+#endif

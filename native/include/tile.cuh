@@ -30,10 +30,10 @@ template <typename T> DEVICE Words4 gather_16(const T* p, int count) {
     return {gather_pair(p, count), gather_pair(p + 2, count - 2), gather_pair(p + 4, count - 4), gather_pair(p + 6, count - 6)};
 }
 
-// Starts to bring ROWS x COLUMNS elements into a tile; what lies beyond the first `rows` and `columns` becomes zero. Rows start `stride`
-// elements apart. `aligned` says that all of them start at multiples of 16 bytes; they are copied asynchronously then.
-template <typename T, int ROWS, int COLUMNS, int THREADS>
-DEVICE void copy_tile(unsigned int tile, const T* source, long long stride, int rows, int columns, bool aligned) {
+// Starts to bring ROWS x COLUMNS elements into a tile; what lies beyond the first `rows` and `columns` becomes zero. start(row) is where a
+// row starts. `aligned` says that all of them start at multiples of 16 bytes; they are copied asynchronously then.
+template <typename T, int ROWS, int COLUMNS, int THREADS, typename START>
+DEVICE void copy_rows(unsigned int tile, START start, int rows, int columns, bool aligned) {
     const int elements = 16 / sizeof(T);
     const int chunks = COLUMNS / elements;
     static_assert(ROWS * chunks % THREADS == 0, "threads share the chunks evenly");
@@ -44,8 +44,7 @@ DEVICE void copy_tile(unsigned int tile, const T* source, long long stride, int 
             int chunk = (i * THREADS + thread_x()) % chunks;
             int count = clamp(columns - chunk * elements, 0, elements);
             copy_16_async(
-                tile + tile_offset<COLUMNS * (int)sizeof(T)>(row, chunk), source + row * stride + chunk * elements,
-                row < rows ? count * (int)sizeof(T) : 0);
+                tile + tile_offset<COLUMNS * (int)sizeof(T)>(row, chunk), start(row) + chunk * elements, row < rows ? count * (int)sizeof(T) : 0);
         }
         return;
     }
@@ -54,8 +53,14 @@ DEVICE void copy_tile(unsigned int tile, const T* source, long long stride, int 
         int row = i / chunks;
         int chunk = i % chunks;
         int count = row < rows ? clamp(columns - chunk * elements, 0, elements) : 0;
-        store_shared_16(tile + tile_offset<COLUMNS * (int)sizeof(T)>(row, chunk), gather_16(source + row * stride + chunk * elements, count));
+        store_shared_16(tile + tile_offset<COLUMNS * (int)sizeof(T)>(row, chunk), gather_16(start(row) + chunk * elements, count));
     }
+}
+
+// The same of rows that start `stride` elements apart.
+template <typename T, int ROWS, int COLUMNS, int THREADS>
+DEVICE void copy_tile(unsigned int tile, const T* source, long long stride, int rows, int columns, bool aligned) {
+    copy_rows<T, ROWS, COLUMNS, THREADS>(tile, [&](int row) { return source + row * stride; }, rows, columns, aligned);
 }
 
 // ---- Factors --------------------------------------------------------------------------------------------------------------------------
@@ -105,12 +110,9 @@ template <int M, int N> DEVICE void clear(float (&sums)[M][N][4]) {
 }
 
 // sums += left(i0 ...) * right(j0 ...) over 16 values of k from k0 on.
-template <typename L, typename R, int M, int N, typename T>
-DEVICE void multiply_16(float (&sums)[M][N][4], L left, unsigned int left_tile, int i0, R right, unsigned int right_tile, int j0, int k0, T type) {
+template <typename R, int M, int N, typename T>
+DEVICE void multiply_loaded_16(float (&sums)[M][N][4], const unsigned int (&a)[M][4], R right, unsigned int right_tile, int j0, int k0, T type) {
     static_assert(N % 2 == 0, "right factors are loaded for sixteen j at once");
-    unsigned int a[M][4];
-    #pragma unroll
-    for (int m = 0; m < M; m++) load_left(a[m], left, left_tile, i0 + 16 * m, k0);
     #pragma unroll
     for (int n = 0; n < N; n += 2) {
         unsigned int b[4];
@@ -121,6 +123,13 @@ DEVICE void multiply_16(float (&sums)[M][N][4], L left, unsigned int left_tile, 
             multiply_add(sums[m][n + 1], a[m], b[2], b[3], type);
         }
     }
+}
+template <typename L, typename R, int M, int N, typename T>
+DEVICE void multiply_16(float (&sums)[M][N][4], L left, unsigned int left_tile, int i0, R right, unsigned int right_tile, int j0, int k0, T type) {
+    unsigned int a[M][4];
+    #pragma unroll
+    for (int m = 0; m < M; m++) load_left(a[m], left, left_tile, i0 + 16 * m, k0);
+    multiply_loaded_16(sums, a, right, right_tile, j0, k0, type);
 }
 
 template <typename L, typename R, int M, int N>
@@ -147,6 +156,46 @@ DEVICE void multiply_16(float (&sums)[M][N][4], L left, unsigned int left_tile, 
                 }
             }
         }
+}
+
+// sums += left * right where left are sums of the warp itself, rounded to T: 16-bit types multiply them from registers; singles pass through
+// `kept`, 64 * NK bytes of shared memory for each row of blocks that belong to the warp.
+template <typename T, int M, int NK> DEVICE void keep_left(unsigned int, const float (&)[M][NK][4], T) {}
+template <int M, int NK> DEVICE void keep_left(unsigned int kept, const float (&left)[M][NK][4], float) {
+    int g = lane_of_warp() >> 2;
+    int c = (lane_of_warp() & 3) * 2;
+    warp_barrier();
+    #pragma unroll
+    for (int m = 0; m < M; m++)
+        #pragma unroll
+        for (int n = 0; n < NK; n++) {
+            int column = 8 * n + c;
+            store_shared_pair(kept + tile_offset<NK * 32>(16 * m + g, column / 4) + column % 4 * 4, left[m][n][0], left[m][n][1]);
+            store_shared_pair(kept + tile_offset<NK * 32>(16 * m + g + 8, column / 4) + column % 4 * 4, left[m][n][2], left[m][n][3]);
+        }
+    warp_barrier();
+}
+
+// The products over all 8 * NK values of k that left has; right's start at k = 0.
+template <typename R, int M, int N, int NK, typename T>
+DEVICE void multiply_kept(float (&sums)[M][N][4], const float (&left)[M][NK][4], unsigned int, R right, unsigned int right_tile, int j0, T type) {
+    #pragma unroll
+    for (int k = 0; k < NK / 2; k++) {
+        unsigned int a[M][4];
+        #pragma unroll
+        for (int m = 0; m < M; m++) {
+            a[m][0] = pack_pair(left[m][2 * k][0], left[m][2 * k][1], type);
+            a[m][1] = pack_pair(left[m][2 * k][2], left[m][2 * k][3], type);
+            a[m][2] = pack_pair(left[m][2 * k + 1][0], left[m][2 * k + 1][1], type);
+            a[m][3] = pack_pair(left[m][2 * k + 1][2], left[m][2 * k + 1][3], type);
+        }
+        multiply_loaded_16(sums, a, right, right_tile, j0, 16 * k, type);
+    }
+}
+template <typename R, int M, int N, int NK>
+DEVICE void multiply_kept(float (&sums)[M][N][4], const float (&)[M][NK][4], unsigned int kept, R right, unsigned int right_tile, int j0, float type) {
+    #pragma unroll 1
+    for (int k = 0; k < NK / 2; k++) multiply_16(sums, Factor<NK * 32, false>(), kept, 0, right, right_tile, j0, 16 * k, type);
 }
 
 // ---- Sums through shared memory ---------------------------------------------------------------------------------------------------------
@@ -180,11 +229,12 @@ template <int COLUMNS, int M, int N> DEVICE void sums_from_shared(float (&sums)[
         }
 }
 
-// Calls action(row, column, v) for each eight neighbours of ROWS x COLUMNS singles, which may read and change v; what it leaves is stored
+// Thread number `thread` of THREADS calls action(row, column, v) for its part of each eight neighbours of ROWS x COLUMNS singles, which may read and change v; what it leaves is stored
 // back where STORES.
-template <int ROWS, int COLUMNS, int THREADS, bool STORES, typename ACTION> DEVICE void for_each_eight(unsigned int memory, ACTION action) {
+template <int ROWS, int COLUMNS, int THREADS, bool STORES, typename ACTION>
+DEVICE void for_each_eight(unsigned int memory, int thread, ACTION action) {
     #pragma unroll 1
-    for (int i = thread_x(); i < ROWS * COLUMNS / 8; i += THREADS) {
+    for (int i = thread; i < ROWS * COLUMNS / 8; i += THREADS) {
         int row = i / (COLUMNS / 8);
         int column = i % (COLUMNS / 8) * 8;
         unsigned int first = memory + single_offset<COLUMNS>(row, column);
