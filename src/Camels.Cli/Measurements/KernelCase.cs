@@ -15,25 +15,20 @@ internal sealed record KernelCase(string Name, string Shape, double Flops, doubl
     private const int MostRuns = 200;
     private static readonly TimeSpan Budget = TimeSpan.FromSeconds(0.4);
 
-    /// <summary>
-    /// Runs it until the time is up; the first run does not count. Kernels with arithmetic are compared with a burst of multiply-adds just
-    /// before each run, the others with a copy just before all runs.
-    /// </summary>
-    public KernelSample Measure(Device device, Arena arena, DType dtype)
+    /// <summary>Runs it until the time is up; the first run does not count.</summary>
+    public KernelSample Measure(Device device, Arena arena, DType dtype, KernelCeiling ceiling)
     {
         arena.Rewind(mark: 0);
         Action run = Prepare(new KernelTensors(device, arena, dtype));
-        double copied = Flops > 0 ? 0 : CpuCeiling.CopyBytesPerSecond(device.Workers);
-        run();
+        using DeviceTimer timer = new(device);
+        _ = timer.SecondsOf(run);
         List<double> seconds = [];
         List<double> ceilings = [];
         long began = Stopwatch.GetTimestamp();
         while (seconds.Count < LeastRuns || (seconds.Count < MostRuns && Stopwatch.GetElapsedTime(began) < Budget))
         {
-            ceilings.Add(Flops > 0 ? CpuCeiling.FmaFlopsPerSecond(device.Workers) : copied);
-            long start = Stopwatch.GetTimestamp();
-            run();
-            seconds.Add(Stopwatch.GetElapsedTime(start).TotalSeconds);
+            ceilings.Add(Flops > 0 ? ceiling.FlopsPerSecond() : ceiling.BytesPerSecond());
+            seconds.Add(timer.SecondsOf(run));
         }
 
         return new KernelSample(this, new Sample([.. seconds]), [.. ceilings]);
@@ -58,6 +53,8 @@ internal sealed record KernelSample(KernelCase Kernel, Sample Sample, double[] C
 /// <summary>Tensors for a case, filled with random numbers: zeros would be faster than anything real.</summary>
 internal sealed class KernelTensors(Device device, Arena arena, DType dtype)
 {
+    private const int DrawnElements = 1 << 20;
+
     private readonly Random _random = new(42);
 
     /// <summary>The device's stream.</summary>
@@ -67,42 +64,45 @@ internal sealed class KernelTensors(Device device, Arena arena, DType dtype)
     public DType DType => dtype;
 
     /// <summary>Numbers from −1 to 1 in the measured type.</summary>
-    public Tensor New(params ReadOnlySpan<int> extents) => Fill(arena.New(dtype, extents), _random);
+    public Tensor New(params ReadOnlySpan<int> extents) => Fill(arena.New(dtype, extents), least: -1);
 
     /// <summary>Numbers from −1 to 1 in the type of statistics, gradients and moments.</summary>
-    public Tensor NewWide(params ReadOnlySpan<int> extents) => Fill(arena.New(DTypes.StatisticsOf(dtype), extents), _random);
+    public Tensor NewWide(params ReadOnlySpan<int> extents) => Fill(arena.New(DTypes.StatisticsOf(dtype), extents), least: -1);
+
+    /// <summary>So many numbers from <paramref name="least"/> to 1 in the type of statistics, gradients and moments.</summary>
+    public Tensor NewWide(int elements, double least) => Fill(arena.New(DTypes.StatisticsOf(dtype), elements), least);
 
     /// <summary>Integers.</summary>
     public Tensor Integers(int count, Func<int, int> value)
     {
         Tensor tensor = arena.New(DType.I32, count);
-        Span<int> elements = tensor.AsSpan<int>();
-        for (int i = 0; i < count; i++)
-        {
-            elements[i] = value(i);
-        }
-
+        HostTransfer.ToDevice<int>(device.Stream, tensor, [.. Enumerable.Range(0, count).Select(value)]);
         return tensor;
     }
 
     /// <summary>Random integers below <paramref name="end"/>.</summary>
     public Tensor RandomIntegers(int count, int end) => Integers(count, _ => _random.Next(end));
 
-    private static Tensor Fill(Tensor tensor, Random random)
+    // Random numbers for the first elements, which the device then copies over the rest.
+    private Tensor Fill(Tensor tensor, double least)
     {
+        Tensor flat = tensor.Reshape(checked((int)tensor.Elements));
+        int drawn = Math.Min(DrawnElements, flat.Shape[0]);
+        float[] values = [.. Enumerable.Range(0, drawn).Select(_ => (float)(least + ((1 - least) * _random.NextDouble())))];
         if (tensor.DType == DType.F32)
         {
-            foreach (ref float element in tensor.AsSpan<float>())
-            {
-                element = (2 * random.NextSingle()) - 1;
-            }
+            HostTransfer.ToDevice<float>(device.Stream, flat, values);
         }
         else
         {
-            foreach (ref BFloat16 element in tensor.AsSpan<BFloat16>())
-            {
-                element = (BFloat16)((2 * random.NextSingle()) - 1);
-            }
+            HostTransfer.ToDevice<BFloat16>(device.Stream, flat, Array.ConvertAll(values, value => (BFloat16)value));
+        }
+
+        for (int filled = drawn; filled < flat.Shape[0];)
+        {
+            int count = Math.Min(filled, flat.Shape[0] - filled);
+            HostTransfer.Copy(device.Stream, destination: flat.Rows(filled, count), source: flat.Rows(0, count));
+            filled += count;
         }
 
         return tensor;

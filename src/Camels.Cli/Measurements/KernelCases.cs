@@ -3,32 +3,36 @@ using Camels.Kernels.Ops;
 
 namespace Camels.Cli.Measurements;
 
-/// <summary>
-/// What <c>bench kernels</c> times: the operators at the sizes of a 110 M LLaMA (C 768, F 2048, H 12, V 32000) with N = 1024 tokens in four
-/// rows, and square matrix products.
-/// </summary>
-internal static class KernelCases
+/// <summary>What <c>bench kernels</c> times: the operators of a LLaMA of some sizes, and square matrix products.</summary>
+internal sealed class KernelCases(KernelSizes sizes)
 {
-    private const int N = 1024;
-    private const int Rows = 4;
-    private const int C = 768;
-    private const int F = 2048;
-    private const int H = 12;
-    private const int D = C / H;
-    private const int V = 32_000;
-    private const int Trained = N * 2 / 3;
+    private int N => sizes.Tokens;
+
+    private int Rows => sizes.Rows;
+
+    private int C => sizes.Channels;
+
+    private int F => sizes.Features;
+
+    private int H => sizes.Heads;
+
+    private int D => C / H;
+
+    private int V => sizes.Vocabulary;
+
+    private int Trained => N * 2 / 3;
 
     /// <summary>All cases for a type of weights and activations.</summary>
-    public static IEnumerable<KernelCase> All(DType dtype)
+    public IEnumerable<KernelCase> All(DType dtype)
     {
         double bytes = dtype.Bytes();
         double wide = DTypes.StatisticsOf(dtype).Bytes();
         return [.. MatMuls(bytes, wide), .. Attentions(bytes), .. Rowwise(bytes, wide), .. Whole(bytes, wide)];
     }
 
-    private static IEnumerable<KernelCase> MatMuls(double bytes, double wide)
+    private IEnumerable<KernelCase> MatMuls(double bytes, double wide)
     {
-        foreach ((int n, int o, int c) in new[] { (1024, 1024, 1024), (2048, 2048, 2048), (N, F, C), (N, C, F), (1, F, C) })
+        foreach ((int n, int o, int c) in sizes.Squares.Select(side => (side, side, side)).Concat([(N, C, C), (N, F, C), (N, C, F), (1, F, C)]))
         {
             double flops = 2.0 * n * o * c;
             double moved = bytes * ((1.0 * n * c) + (1.0 * o * c) + (1.0 * n * o));
@@ -55,12 +59,12 @@ internal static class KernelCases
         }
     }
 
-    private static IEnumerable<KernelCase> Attentions(double bytes)
+    private IEnumerable<KernelCase> Attentions(double bytes)
     {
-        const int Tokens = N / Rows;
-        double pairs = Rows * (Tokens * (Tokens + 1.0) / 2) * H;
+        int tokens = N / Rows;
+        double pairs = Rows * (tokens * (tokens + 1.0) / 2) * H;
         float scale = 1 / MathF.Sqrt(D);
-        string shape = $"{Rows} documents of {Tokens}, H {H}, D {D}";
+        string shape = $"{Rows} documents of {tokens}, H {H}, D {D}";
         yield return new KernelCase("Attention.Forward", shape, 4 * D * pairs, 4 * bytes * N * C, tensors =>
         {
             Tensor y = tensors.New(N, C), q = tensors.New(N, C), k = tensors.New(N, C), v = tensors.New(N, C);
@@ -80,7 +84,7 @@ internal static class KernelCases
         });
     }
 
-    private static IEnumerable<KernelCase> Rowwise(double bytes, double wide)
+    private IEnumerable<KernelCase> Rowwise(double bytes, double wide)
     {
         yield return new KernelCase("RmsNorm.Forward", $"N {N}, C {C}", 0, 2 * bytes * N * C, tensors =>
         {
@@ -123,7 +127,7 @@ internal static class KernelCases
         });
     }
 
-    private static IEnumerable<KernelCase> Whole(double bytes, double wide)
+    private IEnumerable<KernelCase> Whole(double bytes, double wide)
     {
         yield return new KernelCase("LossHead.ForwardBackward", $"M {Trained}, C {C}, V {V}", 6.0 * Trained * C * V, bytes * V * C, tensors =>
         {
@@ -135,17 +139,11 @@ internal static class KernelCases
                 tensors.Stream, losses: losses, dx: dx, dWeightSum: dWeightSum, x: x, weight: weight, trainedRows: rows, labels: labels,
                 scales: scales, trainedLaneBounds: lanes, workspace: workspace);
         });
-        const int Weights = F * C;
-        yield return new KernelCase("AdamW.Update", $"{Weights} weights", 0, ((7 * wide) + (bytes < wide ? bytes : 0)) * Weights, tensors =>
+        int weights = F * C;
+        yield return new KernelCase("AdamW.Update", $"{weights} weights", 0, ((7 * wide) + (bytes < wide ? bytes : 0)) * weights, tensors =>
         {
-            Tensor weight = tensors.New(Weights), first = tensors.NewWide(Weights), second = tensors.NewWide(Weights), gradient = tensors.NewWide(Weights);
-            Tensor master = tensors.DType == DTypes.StatisticsOf(tensors.DType) ? weight : tensors.NewWide(Weights);
-            Span<float> squares = second.AsSpan<float>();
-            for (int i = 0; i < squares.Length; i++)
-            {
-                squares[i] = Math.Abs(squares[i]);
-            }
-
+            Tensor weight = tensors.New(weights), first = tensors.NewWide(weights), second = tensors.NewWide(weights, least: 0), gradient = tensors.NewWide(weights);
+            Tensor master = tensors.DType == DTypes.StatisticsOf(tensors.DType) ? weight : tensors.NewWide(weights);
             AdamWSettings settings = new()
             {
                 LearningRate = 1e-5,
@@ -158,12 +156,12 @@ internal static class KernelCases
             };
             return () => AdamW.Update(tensors.Stream, weight, master, first, second, gradient, settings);
         });
-        yield return new KernelCase("SumOfSquares.Forward", $"{Weights} numbers", 0, wide * Weights, tensors =>
+        yield return new KernelCase("SumOfSquares.Forward", $"{weights} numbers", 0, wide * weights, tensors =>
         {
-            Tensor x = tensors.NewWide(Weights), sums = tensors.NewWide(SumOfSquares.Blocks(Weights));
+            Tensor x = tensors.NewWide(weights), sums = tensors.NewWide(SumOfSquares.Blocks(weights));
             return () => SumOfSquares.Forward(tensors.Stream, blockSums: sums, x: x);
         });
     }
 
-    private static Tensor Bounds(KernelTensors tensors, int rows) => tensors.Integers(Rows + 1, lane => lane * rows / Rows);
+    private Tensor Bounds(KernelTensors tensors, int rows) => tensors.Integers(Rows + 1, lane => lane * rows / Rows);
 }

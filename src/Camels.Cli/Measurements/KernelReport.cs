@@ -24,6 +24,7 @@ internal sealed record KernelReport(
     int Threads,
     string Precision,
     string Commit,
+    string PeakSource,
     double FmaPeakFlopsPerSecond,
     double CopyBytesPerSecond,
     IReadOnlyList<KernelResult> Kernels)
@@ -76,9 +77,9 @@ internal sealed record KernelReport(
                 kernel.GigaflopsPerSecond > 0 ? Screen.Fixed(kernel.GigaflopsPerSecond, 1) : "", Screen.Fixed(kernel.GigabytesPerSecond, 1),
                 $"{Screen.Fixed(100 * kernel.ShareOfCeiling, 0)} %",
             }));
-        screen.Line($"{Threads} threads, {Precision}; best of this run: {Screen.Fixed(FmaPeakFlopsPerSecond / 1e9, 1)} GFLOP/s of fp32 "
-            + $"multiply-adds, {Screen.Fixed(CopyBytesPerSecond / 1e9, 1)} GB/s of copying (reads and writes together)");
-        screen.Line("of ceiling: the median over pairs of a run and the multiply-adds (or, without arithmetic, the copy) just before it");
+        screen.Line($"{Threads} threads, {Precision}; best of this run: {Screen.Fixed(FmaPeakFlopsPerSecond / 1e9, 1)} GFLOP/s ({PeakSource}), "
+            + $"{Screen.Fixed(CopyBytesPerSecond / 1e9, 1)} GB/s of copying (reads and writes together)");
+        screen.Line("of ceiling: the median over pairs of a run and that arithmetic (or, without arithmetic, that copy) just before it");
     }
 
     private static string Key(KernelResult kernel) => $"{kernel.Name} ({kernel.Shape})";

@@ -11,7 +11,6 @@ namespace Camels.Cli.Verbs;
 /// <summary>Times kernels beside the ceilings of the machine, measured in the same run with the same threads.</summary>
 internal sealed class BenchKernelsVerb : Verb
 {
-    private const long ArenaBytes = 1L << 30;
 
     private readonly Option<string?> _filter;
     private readonly Option<string?> _output;
@@ -40,17 +39,17 @@ internal sealed class BenchKernelsVerb : Verb
         double slowdown = Share(arguments.GetRequiredValue(_slowdown));
         string filter = arguments.GetValue(_filter) ?? "";
         Dictionary<string, double>? baseline = arguments.GetValue(_gate) is string gate ? KernelReport.ReadMedians(gate) : null;
-        KernelCase[] cases = [.. KernelCases.All(precision.Compute).Where(kernel => kernel.Name.Contains(filter, StringComparison.OrdinalIgnoreCase))];
-        if (cases.Length == 0)
+        using Device device = _device.Open(arguments, screen);
+        if (device.Kind == DeviceKind.Reference)
         {
-            throw CamelsException.Usage($"--filter {filter} matches no kernel; there are "
-                + string.Join(", ", KernelCases.All(precision.Compute).Select(kernel => kernel.Name).Distinct()));
+            throw CamelsException.Usage("bench kernels does not measure the reference device, which is not made for speed");
         }
 
-        using Device device = _device.Open(arguments, screen);
-        if (device.Kind != DeviceKind.Cpu)
+        KernelCase[] all = [.. new KernelCases(KernelSizes.Of(device)).All(precision.Compute)];
+        KernelCase[] cases = [.. all.Where(kernel => kernel.Name.Contains(filter, StringComparison.OrdinalIgnoreCase))];
+        if (cases.Length == 0)
         {
-            throw CamelsException.Usage("bench kernels measures the cpu device; the reference device is not made for speed");
+            throw CamelsException.Usage($"--filter {filter} matches no kernel; there are {string.Join(", ", all.Select(kernel => kernel.Name).Distinct())}");
         }
 
         KernelReport report = Measure(cases, device, precision, screen);
@@ -72,22 +71,23 @@ internal sealed class BenchKernelsVerb : Verb
 
     private static KernelReport Measure(KernelCase[] cases, Device device, Precision precision, Screen screen)
     {
-        double peak = CpuCeiling.FmaPeakFlopsPerSecond(device.Workers.Count);
-        double copy = CpuCeiling.CopyBytesPerSecond(device.Workers);
-        using Arena arena = Arena.Allocate(device, ArenaBytes, "measurements");
+        using Arena arena = Arena.Allocate(device, KernelSizes.ArenaBytesOf(device), "measurements");
+        KernelCeiling ceiling = KernelCeiling.Of(device, arena, precision);
+        double peak = ceiling.FlopsPerSecond();
+        double copy = ceiling.BytesPerSecond();
         List<KernelResult> results = [];
         using ProgressBar bar = screen.Progress("measuring", cases.Length);
         foreach (KernelCase kernel in cases)
         {
-            KernelSample measured = kernel.Measure(device, arena, precision.Compute);
+            KernelSample measured = kernel.Measure(device, arena, precision.Compute, ceiling);
             results.Add(KernelResult.Of(measured));
-            double ceiling = measured.Ceilings.Max();
-            (peak, copy) = kernel.Flops > 0 ? (Math.Max(peak, ceiling), copy) : (peak, Math.Max(copy, ceiling));
+            double best = measured.Ceilings.Max();
+            (peak, copy) = kernel.Flops > 0 ? (Math.Max(peak, best), copy) : (peak, Math.Max(copy, best));
             bar.Report(results.Count, kernel.Name);
         }
 
         return new KernelReport(
-            Machine.Describe(device), device.Workers.Count, precision.Name, Build.Commit, peak, copy, results);
+            Machine.Describe(device), device.Workers?.Count ?? 1, precision.Name, Build.Commit, ceiling.Source, peak, copy, results);
     }
 
     private static double Share(string text) =>

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Camels.Kernels;
 using Camels.Kernels.Ops;
 
@@ -13,10 +14,13 @@ public static class Initializer
     {
         float[] values = new float[parameter.Elements];
         ulong name = RandomBits.StreamOf(parameter.Name);
-        for (int i = 0; i < values.Length; i++)
+        _ = Parallel.ForEach(Partitioner.Create(0, values.Length), range =>
         {
-            values[i] = parameter.IsMatrix ? (float)(standardDeviation * RandomBits.Normal(seed, name, (ulong)i)) : 1;
-        }
+            for (int i = range.Item1; i < range.Item2; i++)
+            {
+                values[i] = parameter.IsMatrix ? (float)(standardDeviation * RandomBits.Normal(seed, name, (ulong)i)) : 1;
+            }
+        });
 
         Load(stream, parameter.Weight, values);
     }
@@ -24,7 +28,7 @@ public static class Initializer
     /// <summary>Writes single-precision values into a tensor of any floating type, rounded once.</summary>
     public static void Load(DeviceStream stream, Tensor destination, ReadOnlySpan<float> values)
     {
-        using DeviceMemory staging = DeviceMemory.Allocate(stream.Device, values.Length * sizeof(float));
+        using DeviceMemory staging = DeviceMemory.Allocate(stream.Device, (long)values.Length * sizeof(float));
         Tensor staged = staging.View(offsetBytes: 0, DType.F32, destination.Shape.Rank == 2 ? [destination.Shape[0], destination.Shape[1]] : [values.Length]);
         HostTransfer.ToDevice(stream, staged, values);
         Cast.Forward(stream, y: destination, x: staged);
