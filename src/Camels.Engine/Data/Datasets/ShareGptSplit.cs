@@ -21,6 +21,11 @@ internal sealed class ShareGptSplit(DatasetInput input)
             yield break;
         }
 
+        if (end < messages.Length)
+        {
+            input.LeaveOut(place, "an odd last message (open_instruct_2023)");
+        }
+
         int start = 0;
         long length = 0;
         bool isLastKept = false;
