@@ -7,12 +7,12 @@ namespace Camels.Cli.Inspection;
 /// <summary>Shows configurations and tensors of files and folders.</summary>
 internal static class TensorInspection
 {
-    /// <summary>One safetensors file.</summary>
+    /// <summary>One safetensors file, or one of torch.save.</summary>
     public static void ShowFile(Screen screen, string path)
     {
-        using SafetensorsFile file = SafetensorsFile.Open(path);
+        using ITensorFile file = ITensorFile.Open(path);
         ShowTensors(screen, file.Tensors);
-        screen.Json(new { Path = path, file.Metadata, Tensors = file.Tensors.Select(Description) });
+        screen.Json(new { Path = path, (file as SafetensorsFile)?.Metadata, Tensors = file.Tensors.Select(Description) });
     }
 
     /// <summary>A model folder: sizes, then tensors.</summary>

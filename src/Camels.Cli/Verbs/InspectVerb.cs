@@ -7,7 +7,7 @@ using Camels.Engine.Models;
 
 namespace Camels.Cli.Verbs;
 
-/// <summary>Shows what is in a model folder, a safetensors file, a checkpoint, a run or prepared data.</summary>
+/// <summary>Shows what is in a model folder, a file of tensors, a checkpoint, a run or prepared data.</summary>
 internal sealed class InspectVerb : Verb
 {
     private readonly Argument<string> _path;
@@ -20,7 +20,7 @@ internal sealed class InspectVerb : Verb
             "Show what is in a model folder, safetensors file, checkpoint, or prepared data",
             "camels inspect models/llama-7b")
     {
-        _path = Argument<string>("PATH", "model folder, .safetensors file, checkpoint, or folder of prepared data");
+        _path = Argument<string>("PATH", "model folder, .safetensors or .bin file, checkpoint, or folder of prepared data");
         _row = Option<int>("--row", "prepared data: the row whose tokens are shown");
         _tokenizer = Option<string?>("--tokenizer", "prepared data: folder of the tokenizer, to show text instead of ids");
     }

@@ -4,14 +4,14 @@ using Camels.Kernels;
 
 namespace Camels.Engine.Checkpoints;
 
-/// <summary>A tensor in a safetensors file. Valid until the file is disposed.</summary>
+/// <summary>A tensor in a file. Valid until the file is disposed.</summary>
 public sealed class StoredTensor
 {
     private const int ChunkElements = 1 << 20;
-    private readonly SafetensorsFile _file;
+    private readonly MappedFile _file;
     private readonly StoredEntry _entry;
 
-    internal StoredTensor(SafetensorsFile file, StoredEntry entry)
+    internal StoredTensor(MappedFile file, StoredEntry entry)
     {
         _file = file;
         _entry = entry;

@@ -2,7 +2,7 @@ using System.Text.Json;
 
 namespace Camels.Engine.Checkpoints;
 
-/// <summary>The tensors of one or many safetensors files under their names.</summary>
+/// <summary>The tensors of one or many files under their names.</summary>
 public sealed class TensorFiles : IDisposable
 {
     /// <summary>The name of the file where a model is in one.</summary>
@@ -12,7 +12,7 @@ public sealed class TensorFiles : IDisposable
     public const string IndexName = "model.safetensors.index.json";
 
     private const long MaximumIndexBytes = 100_000_000;
-    private readonly List<SafetensorsFile> _files = [];
+    private readonly List<ITensorFile> _files = [];
     private readonly Dictionary<string, StoredTensor> _tensors = new(StringComparer.Ordinal);
     private readonly string _origin;
 
@@ -23,7 +23,7 @@ public sealed class TensorFiles : IDisposable
         {
             foreach (string path in paths)
             {
-                Add(SafetensorsFile.Open(path));
+                Add(ITensorFile.Open(path));
             }
         }
         catch
@@ -42,26 +42,24 @@ public sealed class TensorFiles : IDisposable
     /// <exception cref="CamelsException">A file is malformed, or two have a tensor of the same name: exit code 3.</exception>
     public static TensorFiles Open(string folder, IEnumerable<string> paths) => new(folder, paths);
 
-    /// <summary>The weights of a model folder: model.safetensors, else what model.safetensors.index.json names.</summary>
-    /// <exception cref="CamelsException">There is neither, a file is missing or malformed, or the index names what is not there: exit code 3.</exception>
+    /// <summary>
+    /// The weights of a model folder: the first there is of model.safetensors, model.safetensors.index.json, pytorch_model.bin and
+    /// pytorch_model.bin.index.json, an index with the files that it names.
+    /// </summary>
+    /// <exception cref="CamelsException">There is none, a file is missing or malformed, or the index names what is not there: exit code 3.</exception>
     public static TensorFiles OpenModel(string folder)
     {
-        string single = Path.Combine(folder, SingleFileName);
-        if (File.Exists(single))
+        foreach (string name in (ReadOnlySpan<string>)[SingleFileName, IndexName, TorchFile.SingleFileName, TorchFile.IndexName])
         {
-            return Open(folder, [single]);
+            string path = Path.Combine(folder, name);
+            if (File.Exists(path))
+            {
+                return name is IndexName or TorchFile.IndexName ? OpenIndexed(folder, path) : Open(folder, [path]);
+            }
         }
 
-        string index = Path.Combine(folder, IndexName);
-        if (!File.Exists(index))
-        {
-            string hint = Directory.Exists(folder) && Directory.EnumerateFiles(folder, "pytorch_model*.bin").Any()
-                ? "its weights are in pytorch_model.bin: save it with safetensors first"
-                : "copy the model again";
-            throw CamelsException.BadInput($"{folder} has neither {SingleFileName} nor {IndexName}; {hint}");
-        }
-
-        return OpenIndexed(folder, index);
+        throw CamelsException.BadInput(
+            $"{folder} has neither {SingleFileName} nor {IndexName} nor {TorchFile.SingleFileName}; copy the model again");
     }
 
     /// <summary>The tensor of this name, or null.</summary>
@@ -75,7 +73,7 @@ public sealed class TensorFiles : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        foreach (SafetensorsFile file in _files)
+        foreach (ITensorFile file in _files)
         {
             file.Dispose();
         }
@@ -117,7 +115,7 @@ public sealed class TensorFiles : IDisposable
             string? file = entry.Value.ValueKind == JsonValueKind.String ? entry.Value.GetString() : null;
             fileOfTensor[entry.Name] = IsPlainName(file)
                 ? file!
-                : throw CamelsException.BadInput($"{index}: the file of '{entry.Name}' is not the name of a .safetensors file beside the index");
+                : throw CamelsException.BadInput($"{index}: the file of '{entry.Name}' is not the name of a .safetensors or .bin file beside the index");
         }
 
         return fileOfTensor;
@@ -125,9 +123,9 @@ public sealed class TensorFiles : IDisposable
 
     // A name that could lead out of the folder is refused, on every system by the separators of all.
     private static bool IsPlainName(string? file) =>
-        file is not null && file.EndsWith(".safetensors", StringComparison.Ordinal) && file.AsSpan().IndexOfAny("/\\:\0") < 0;
+        Path.GetExtension(file) is ".safetensors" or ".bin" && file.AsSpan().IndexOfAny("/\\:\0") < 0;
 
-    private void Add(SafetensorsFile file)
+    private void Add(ITensorFile file)
     {
         _files.Add(file);
         foreach (StoredTensor tensor in file.Tensors)

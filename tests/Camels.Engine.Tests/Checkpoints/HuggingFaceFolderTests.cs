@@ -131,7 +131,7 @@ public class HuggingFaceFolderTests
         File.Delete(index);
         AssertRefused("neither model.safetensors nor", () => HuggingFaceFolder.Open(folder["m"]));
         File.WriteAllText(Path.Combine(folder["m"], "pytorch_model.bin"), "");
-        AssertRefused("save it with safetensors", () => HuggingFaceFolder.Open(folder["m"]));
+        AssertRefused("too short for a PyTorch file", () => HuggingFaceFolder.Open(folder["m"]));
         AssertRefused("is not a folder", () => HuggingFaceFolder.Open(folder["none"]));
         AssertRefused("neither model.safetensors nor", () => TensorFiles.OpenModel(folder["none"]));
     }
@@ -176,7 +176,7 @@ public class HuggingFaceFolderTests
         SafetensorsTests.Write(folder["w"], [SafetensorsTests.Counted("a", StoredType.F32, 1)]);
         File.Copy(Path.Combine(folder["w"], "x.safetensors"), folder["x.safetensors"]);
         File.WriteAllText(Path.Combine(folder["m"], TensorFiles.IndexName), $"{{\"weight_map\": {{\"a\": \"{file}\"}}}}");
-        AssertRefused("not the name of a .safetensors file beside the index", () => TensorFiles.OpenModel(folder["m"]));
+        AssertRefused("not the name of a .safetensors or .bin file beside the index", () => TensorFiles.OpenModel(folder["m"]));
     }
 
     [Fact]
