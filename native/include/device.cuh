@@ -193,6 +193,19 @@ template <typename T> DEVICE void store_one_by_one(T* p, Words4 w, int left) {
     }
 }
 
+// A piece where it is whole, and element by element where rows do not all start at a multiple of 16 bytes. Nothing where `left` is 0 or less;
+// where rows are whole, left is never between.
+template <typename T> DEVICE Words4 load_piece_or_part(const T* p, int left, bool is_whole) {
+    return is_whole ? load_16_if(left > 0, p) : load_one_by_one(p, left);
+}
+template <typename T> DEVICE void store_piece_or_part(T* p, const float (&v)[Piece<T>::count], int left, bool is_whole) {
+    if (!is_whole) {
+        store_one_by_one(p, pack_piece(v, T()), left);
+    } else if (left > 0) {
+        store_piece(p, v);
+    }
+}
+
 // ---- Shared memory ------------------------------------------------------------------------------------------------------------------
 
 // The 32-bit address that shared-memory instructions take.
@@ -260,6 +273,16 @@ DEVICE unsigned long long shuffle_xor(unsigned long long v, unsigned int mask) {
 DEVICE unsigned long long shuffle_from(unsigned long long v, unsigned int lane) {
     return ((unsigned long long)shuffle_from((unsigned int)(v >> 32), lane) << 32) | shuffle_from((unsigned int)v, lane);
 }
+
+// Bit l is what lane l says.
+DEVICE unsigned int ballot(bool holds) {
+    unsigned int v;
+    asm volatile("{ .reg .pred p; setp.ne.u32 p, %1, 0; vote.sync.ballot.b32 %0, p, 0xffffffff; }" : "=r"(v) : "r"((unsigned int)holds));
+    return v;
+}
+// 32 where no bit is set.
+DEVICE int leading_zeros(unsigned int v) { int n; asm("clz.b32 %0, %1;" : "=r"(n) : "r"(v)); return n; }
+DEVICE int trailing_zeros(unsigned int v) { unsigned int r; asm("brev.b32 %0, %1;" : "=r"(r) : "r"(v)); return leading_zeros(r); }
 
 // The same with the mask in the instruction instead of a register.
 template <unsigned int mask> DEVICE float shuffle_xor(float v) {

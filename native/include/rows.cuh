@@ -28,15 +28,7 @@ template <typename T> DEVICE void load_row(RowWords<T>& words, const T* row, int
     #pragma unroll
     for (int j = 0; j < pieces_per_row<T>; j++) {
         int c = first_column<T>(j);
-        words.pieces[j] = load_16_if(is_whole && c < columns, row + c);
-    }
-
-    if (is_whole) return;
-
-    #pragma unroll
-    for (int j = 0; j < pieces_per_row<T>; j++) {
-        int c = first_column<T>(j);
-        words.pieces[j] = load_one_by_one(row + c, columns - c);
+        words.pieces[j] = load_piece_or_part(row + c, columns - c, is_whole);
     }
 }
 
@@ -56,11 +48,7 @@ template <typename T> DEVICE void keep_packed(RowWords<T>& words) {
 
 template <typename T> DEVICE void store_piece_of(T* row, int j, const float (&v)[Piece<T>::count], int columns, bool is_whole) {
     int c = first_column<T>(j);
-    if (!is_whole) {
-        store_one_by_one(row + c, pack_piece(v, T()), columns - c);
-    } else if (c < columns) {
-        store_piece(row + c, v);
-    }
+    store_piece_or_part(row + c, v, columns - c, is_whole);
 }
 
 // The sums over the threads of a block, the same bits in all of them: a tree in each warp, then one over the warps. places has room for 32
@@ -114,12 +102,7 @@ template <typename T> DEVICE void store_slice(float* sums, const RowSums<T>& par
         for (int i = 0; i < Piece<T>::count; i += 4) {
             int c = first_column<T>(j) + i;
             const float (&v)[Piece<T>::count] = part.pieces[j];
-            Words4 words = pack_piece({v[i], v[i + 1], v[i + 2], v[i + 3]}, 0.0f);
-            if (columns % 4 == 0) {
-                if (c < columns) store_16(sums + c, words);
-            } else {
-                store_one_by_one(sums + c, words, columns - c);
-            }
+            store_piece_or_part(sums + c, {v[i], v[i + 1], v[i + 2], v[i + 3]}, columns - c, columns % 4 == 0);
         }
     }
 }

@@ -22,10 +22,9 @@ internal static class CudaParts
     public static int RowThreads(int columns) =>
         Math.Max(1, (columns + (WarpThreads * ColumnsPerThread) - 1) / (WarpThreads * ColumnsPerThread)) * WarpThreads;
 
-    /// <summary>As many blocks of whole rows as can be at work at once, or fewer where there are fewer rows.</summary>
-    public static LaunchSize OfRows(DeviceStream stream, int rows, int columns, int sharedBytes = 0)
+    /// <summary>As many blocks that take whole rows as can be at work at once, or fewer where there are fewer rows.</summary>
+    public static LaunchSize OfRows(DeviceStream stream, int rows, int threads, int sharedBytes = 0)
     {
-        int threads = RowThreads(columns);
         int perMultiprocessor = Math.Clamp(ThreadsPerMultiprocessor / threads, 1, MostBlocksPerMultiprocessor);
         long atOnce = (long)perMultiprocessor * stream.Device.Cuda!.Properties.Multiprocessors;
         return new LaunchSize(Math.Min(rows, atOnce), threads, SharedBytes: sharedBytes);

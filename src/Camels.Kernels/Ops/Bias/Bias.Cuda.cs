@@ -11,7 +11,7 @@ public static partial class Bias
     private static void ForwardCuda(DeviceStream stream, Tensor y, Tensor x, Tensor bias)
     {
         (int rows, int channels) = x.Rank2();
-        LaunchSize size = CudaParts.OfRows(stream, rows, Math.Min(channels, MostThreads * CudaParts.ColumnsPerThread));
+        LaunchSize size = CudaParts.OfRows(stream, rows, Threads(channels));
         stream.Launch(_forward[x.DType], size with { Y = Tiles(channels, size.Threads) }, y, x, bias, rows, channels);
     }
 
@@ -19,7 +19,7 @@ public static partial class Bias
     {
         int channels = dy.Shape[1];
         CudaLaneSums sums = new(stream, laneBounds, channels, vectors: 1);
-        int threads = Math.Min(MostThreads, CudaParts.RowThreads(channels));
+        int threads = Threads(channels);
         for (int group = 0; group < sums.Groups; group++)
         {
             stream.Launch(
@@ -28,6 +28,8 @@ public static partial class Bias
             sums.Finish(group, vector: 0, dBiasSum);
         }
     }
+
+    private static int Threads(int channels) => Math.Min(MostThreads, CudaParts.RowThreads(channels));
 
     private static int Tiles(int channels, int threads) =>
         (channels + (threads * CudaParts.ColumnsPerThread) - 1) / (threads * CudaParts.ColumnsPerThread);

@@ -18,7 +18,7 @@ public static partial class LayerNorm
         (int rows, int channels) = x.Rank2();
         CudaParts.RequireChannels(channels, MostChannelsForward);
         stream.Launch(
-            _forward[x.DType], CudaParts.OfRows(stream, rows, channels, SharedBytesForward), y, mean, rstd, x, weight, bias, rows, channels,
+            _forward[x.DType], CudaParts.OfRows(stream, rows, CudaParts.RowThreads(channels), SharedBytesForward), y, mean, rstd, x, weight, bias, rows, channels,
             eps);
     }
 

@@ -14,7 +14,7 @@ public static partial class RmsNorm
     {
         (int rows, int channels) = x.Rank2();
         CudaParts.RequireChannels(channels, MostChannels);
-        stream.Launch(_forward[x.DType], CudaParts.OfRows(stream, rows, channels, SharedBytes), y, rstd, x, weight, rows, channels, eps);
+        stream.Launch(_forward[x.DType], CudaParts.OfRows(stream, rows, CudaParts.RowThreads(channels), SharedBytes), y, rstd, x, weight, rows, channels, eps);
     }
 
     private static void BackwardCuda(
