@@ -23,6 +23,7 @@ internal sealed class RecipeOptions
         command.Add(_set);
         command.Add(_data);
         Flag(command, "--model", "model.path", "model folder to start from");
+        Flag(command, "--evaluation-data", "data.contamination.path", "folder of evaluation sets that the training data is compared with");
         Flag(command, "--output", "output", "run folder");
         Flag(command, "--steps", "training.steps", "optimizer steps, instead of epochs");
         Flag(command, "--batch-size", "training.batch_size", "rows of an optimizer step");

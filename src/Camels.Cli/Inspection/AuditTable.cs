@@ -10,26 +10,42 @@ internal static class AuditTable
     public static void Show(Screen screen, Audit audit)
     {
         screen.Table(
-            ["source", "records>", "empty, dropped>", "duplicate, kept>", "over-long>", "dropped of these>", "held out>"],
-            audit.Sources.Select(source => new[]
-            {
-                source.Name, Screen.Count(source.Records), Screen.Count(source.Empty), Screen.Count(source.Duplicate), Screen.Count(source.OverLong),
-                Screen.Count(source.OverLongDropped), Screen.Count(source.HeldOut),
-            }));
+            [
+                "source", "records>", "taken>", "published>", "unusable>", "empty>", "duplicate>", "near>", "removed>", "over-long>", "dropped>",
+                "not text>", "leaks>", "held out>",
+            ],
+            audit.Sources.Select(SourceRow));
         screen.Table(
-            ["split", "rows>", "documents>", "tokens>", "trained>", "row fill>", "assistant turns>", "EOS trained>", "trained user tokens>"],
+            ["split", "rows>", "documents>", "tokens>", "trained>", "row fill>", "but the last>", "assistant turns>", "EOS trained>", "trained user tokens>", "wrong BOS>"],
             new[] { ("train", audit.Train), ("validation", audit.Validation) }.Where(split => split.Item2 is not null)
-                .Select(split => Row(split.Item1, split.Item2!)));
+                .Select(split => SplitRow(split.Item1, split.Item2!)));
+        if (audit.Contamination is ContaminationAudit leaks)
+        {
+            screen.Table(
+                ["benchmark", "items>", "given away>"],
+                leaks.Benchmarks.Select(benchmark => new[] { benchmark.Name, Screen.Count(benchmark.Items), Screen.Count(benchmark.Leaked) }));
+            screen.Line($"{Screen.Count(leaks.Records)} records give evaluation items away, {Screen.Count(leaks.Removed)} of them removed; all in contamination.jsonl");
+        }
+
         foreach (string record in audit.Sources.SelectMany(source => source.Listed).Take(5))
         {
             screen.Line($"  {record}");
         }
     }
 
-    private static string[] Row(string name, SplitAudit split) =>
+    private static string[] SourceRow(SourceAudit source) =>
+    [
+        source.Name, Screen.Count(source.Records), Screen.Count(source.Taken), source.Published is int published ? Screen.Count(published) : "",
+        Screen.Count(source.Unusable.Values.Sum()), Screen.Count(source.Empty), Screen.Count(source.Duplicate), Screen.Count(source.NearDuplicate),
+        Screen.Count(source.Removed), Screen.Count(source.OverLong), Screen.Count(source.OverLongDropped), Screen.Count(source.NonText),
+        Screen.Count(source.Contaminated), Screen.Count(source.HeldOut),
+    ];
+
+    private static string[] SplitRow(string name, SplitAudit split) =>
     [
         name, Screen.Count(split.Rows), Screen.Count(split.Documents), Screen.Count(split.Tokens), Percent(split.TrainedShare), Percent(split.Fill),
-        Screen.Count(split.AssistantTurns), Percent(split.EosCoverage), Screen.Count(split.TrainedUserTokens),
+        Percent(split.FillWithoutLastRow), Screen.Count(split.AssistantTurns), Percent(split.EosCoverage), Screen.Count(split.TrainedUserTokens),
+        Screen.Count(split.DocumentsWithWrongBos),
     ];
 
     private static string Percent(double share) => $"{Screen.Fixed(100 * share, 1)} %";

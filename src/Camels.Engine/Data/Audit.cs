@@ -16,8 +16,17 @@ public sealed record SourceAudit
     /// <summary>True where the source is validation data of its own.</summary>
     public required bool IsValidation { get; init; }
 
+    /// <summary>The files that were read.</summary>
+    public List<SourceFile> Files { get; init; } = [];
+
+    /// <summary>How many conversations the published mixture has of this dataset; null outside of one.</summary>
+    public int? Published { get; init; }
+
     /// <summary>Records read.</summary>
     public long Records { get; set; }
+
+    /// <summary>Conversations that were taken, those held out among them.</summary>
+    public long Taken { get; set; }
 
     /// <summary>
     /// Gave no conversation, by reason: records that are not what their dataset promises, and branches of trees that were asked not to be
@@ -48,6 +57,9 @@ public sealed record SourceAudit
 
     /// <summary>Of these: with misread UTF-8 or U+FFFD.</summary>
     public long Mojibake { get; set; }
+
+    /// <summary>Gives away items of the evaluation sets.</summary>
+    public long Contaminated { get; set; }
 
     /// <summary>Left out because only a share of the source is wanted.</summary>
     public long NotDrawn { get; set; }
@@ -98,6 +110,12 @@ public sealed record SourceAudit
         }
     }
 }
+
+/// <summary>A data file as it was read.</summary>
+/// <param name="Name">Without its folder.</param>
+/// <param name="Bytes">Its length.</param>
+/// <param name="Sha256">Of its bytes, lower-case hex.</param>
+public sealed record SourceFile(string Name, long Bytes, string Sha256);
 
 /// <summary>What is in one split, measured on the prepared tokens.</summary>
 public sealed record SplitAudit
@@ -217,6 +235,9 @@ public sealed record Audit
     /// <summary>What is held out, or null.</summary>
     public required SplitAudit? Validation { get; init; }
 
+    /// <summary>What the training data gives away of evaluation sets; null where it was compared with none.</summary>
+    public ContaminationAudit? Contamination { get; init; }
+
     /// <summary>
     /// Throws (exit code 3) what forbids training; strict: over-long and duplicate records and what is no plain text too. Known defects that are wanted forbid nothing.
     /// </summary>
@@ -234,6 +255,10 @@ public sealed record Audit
             AddStrict(errors, Sources.Sum(source => source.OverLong), "are longer than a row", "longer than a row");
             AddStrict(errors, Sources.Sum(source => source.Duplicate + source.NearDuplicate - source.Removed), "are duplicates", "duplicate");
             AddStrict(errors, Sources.Sum(source => source.NonText), "are not plain text", "not plain text");
+            if (Contamination is { } leaks && leaks.Records > leaks.Removed)
+            {
+                errors.Add(string.Create(CultureInfo.InvariantCulture, $"strict: {leaks.Records} records give away evaluation items ({leaks.Listed[0]})"));
+            }
         }
 
         if (errors.Count > 0)

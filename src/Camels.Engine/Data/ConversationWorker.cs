@@ -1,10 +1,13 @@
+using System.Collections.ObjectModel;
+
 namespace Camels.Engine.Data;
 
 /// <summary>What is done to one conversation on any thread: encoded, and looked at for what the audit reports. Reused.</summary>
-internal sealed class ConversationWorker(PreparationSettings settings, TemplateEncoder template)
+internal sealed class ConversationWorker(PreparationSettings settings, TemplateEncoder template, ContaminationIndex? evaluation)
 {
     private readonly ConversationEncoder _encoder = new(template, settings.SequenceLength, settings.OverLength, settings.Compatibility);
     private readonly MinHash? _minHash = settings.Deduplicate == Deduplicate.Near ? new MinHash() : null;
+    private readonly ContaminationProbe? _probe = evaluation is null ? null : new ContaminationProbe(evaluation);
     private Fit _fit;
     private TextFlaws _flaws;
 
@@ -14,11 +17,15 @@ internal sealed class ConversationWorker(PreparationSettings settings, TemplateE
     /// <summary>Its signature; empty where none is wanted or it has no words.</summary>
     public ReadOnlySpan<ushort> Signature => _minHash is { HasWords: true } ? _minHash.Signature : [];
 
+    /// <summary>The evaluation items that it gives away, with their coverage.</summary>
+    public IReadOnlyDictionary<int, double> Leaks => _probe?.Found ?? ReadOnlyDictionary<int, double>.Empty;
+
     public void Work(Conversation conversation)
     {
         _fit = _encoder.Encode(conversation.Messages);
         _flaws = TextFlawFinder.Of(conversation.Messages);
         _minHash?.Compute(conversation.Messages);
+        _probe?.Look(conversation.Messages);
     }
 
     /// <summary>Counts what was found in the last conversation.</summary>

@@ -49,6 +49,7 @@ public static class DataPreparation
         CancellationToken cancellation = default)
     {
         settings.Check();
+        settings = settings with { Sources = Mixtures.Expand(settings.Sources), ValidationSources = Mixtures.Expand(settings.ValidationSources) };
         ChatTemplate template = ChatTemplate.Find(settings.Template);
         TemplateEncoder encoder = new(template, tokenizer, settings.Compatibility);
         OpenedSource[] sources = OpenedSource.OpenAll(settings, tokenizer);
@@ -77,19 +78,26 @@ public static class DataPreparation
                 SourceNames = [.. sources.Select(source => source.Audit.Name)],
                 Files = [],
             };
-            using (PreparationRun run = new(settings, encoder, sources, partial, progress, cancellation))
+            ContaminationIndex? evaluation = settings.EvaluationFolder is string path ? new ContaminationIndex(EvaluationSets.Read(path)) : null;
+            ContaminationAudit? contamination;
+            using (PreparationRun run = new(settings, encoder, sources, evaluation, partial, progress, cancellation))
             {
-                run.Write(manifest.Files);
+                contamination = run.Write(manifest.Files);
             }
 
             progress?.Report(new PreparationProgress("auditing", 0, 0, 0));
-            return Seal(partial, manifest, settings, [.. sources.Select(source => source.Audit)]);
+            return Seal(partial, manifest, settings, sources, contamination);
         });
     }
 
     // Opens, measures, and writes audit and manifest where the audit allows.
-    private static PreparationResult Seal(string folder, PreparedManifest manifest, PreparationSettings settings, SourceAudit[] sources)
+    private static PreparationResult Seal(string folder, PreparedManifest manifest, PreparationSettings settings, OpenedSource[] sources, ContaminationAudit? contamination)
     {
+        manifest = manifest with
+        {
+            Sources = [.. sources.Select(source => new PreparedSource(
+                source.Audit.Name, source.Input.Dataset, source.Audit.Records, source.Audit.Taken, source.Audit.Files))],
+        };
         AuditMeter trainMeter = new(manifest);
         AuditMeter validationMeter = new(manifest);
         (PreparedData train, PreparedData? validation) = OpenSplits(folder, manifest, trainMeter, validationMeter);
@@ -98,9 +106,10 @@ public static class DataPreparation
             Audit audit = new()
             {
                 Key = manifest.Key,
-                Sources = sources,
+                Sources = [.. sources.Select(source => source.Audit)],
                 Train = trainMeter.Result(train),
                 Validation = validation is null ? null : validationMeter.Result(validation),
+                Contamination = contamination,
             };
             audit.Require(settings.Strict, settings.Compatibility);
             audit.Write(folder);

@@ -5,22 +5,28 @@ internal sealed class PreparationRun(
     PreparationSettings settings,
     TemplateEncoder template,
     OpenedSource[] sources,
+    ContaminationIndex? evaluation,
     string folder,
     IProgress<PreparationProgress>? progress,
     CancellationToken cancellation) : IDisposable
 {
     private readonly DocumentStore _store = new(Path.Combine(folder, "documents.partial"));
+    private readonly ContaminationLedger? _ledger = evaluation is null ? null : new ContaminationLedger(evaluation, folder);
     private readonly ConversationWorker[] _workers = [.. Enumerable.Range(0, ChunkReader.MostConversations)
-        .Select(_ => new ConversationWorker(settings, template))];
+        .Select(_ => new ConversationWorker(settings, template, evaluation))];
     private readonly ConversationFilter _filter = new(settings.Deduplicate);
     private readonly long[] _sourceBytes = [.. sources.Select(source => source.Input.Files.Sum(file => new FileInfo(file).Length))];
     private long _conversations;
     private long _tokens;
 
-    public void Dispose() => _store.Dispose();
+    public void Dispose()
+    {
+        _store.Dispose();
+        _ledger?.Dispose();
+    }
 
-    /// <summary>Writes the splits; adds their files to <paramref name="files"/>.</summary>
-    public void Write(Dictionary<string, FileSeal> files)
+    /// <summary>Writes the splits, adds their files to <paramref name="files"/>, and says what was given away of evaluation sets.</summary>
+    public ContaminationAudit? Write(Dictionary<string, FileSeal> files)
     {
         using (ChunkReader reader = new(sources))
         {
@@ -42,6 +48,8 @@ internal sealed class PreparationRun(
         {
             throw CamelsException.BadInput("data.validation.sources have no usable record.");
         }
+
+        return _ledger?.Finish(files);
     }
 
     private void Encode(ConversationChunk chunk)
@@ -52,7 +60,7 @@ internal sealed class PreparationRun(
         {
             Conversation conversation = chunk.Conversations[i];
             ConversationWorker worker = _workers[i];
-            if (_filter.Takes(conversation, worker, audit))
+            if (IsAllowed(conversation, worker, audit) && _filter.Takes(conversation, worker, audit))
             {
                 worker.Count(audit, conversation.Place);
                 _store.Append(worker.Documents, chunk.Source, conversation.Index, conversation.ContentHash);
@@ -68,6 +76,20 @@ internal sealed class PreparationRun(
 
         double fraction = _sourceBytes[chunk.Source] == 0 ? 1 : (double)sources[chunk.Source].Input.BytesRead / _sourceBytes[chunk.Source];
         progress?.Report(new PreparationProgress($"tokenizing {audit.Name}", Math.Min(1, fraction), _conversations, _tokens));
+    }
+
+    // What is held out may be what it likes.
+    private bool IsAllowed(Conversation conversation, ConversationWorker worker, SourceAudit audit)
+    {
+        if (worker.Leaks.Count == 0 || audit.IsValidation)
+        {
+            return true;
+        }
+
+        audit.Contaminated++;
+        audit.ListLater(conversation.Place, $"gives away evaluation items, {(settings.RemovesContaminated ? "removed" : "kept")}");
+        _ledger!.Add(conversation, audit.Name, worker.Leaks, settings.RemovesContaminated);
+        return !settings.RemovesContaminated;
     }
 
     private void WriteSplit(string split, Destination[] destinations, Destination destination, Dictionary<string, FileSeal> files)

@@ -53,6 +53,12 @@ public sealed record PreparationSettings
     /// <summary>Decides which instruction template a record gets.</summary>
     public ulong Seed { get; init; } = 42;
 
+    /// <summary>Folder of evaluation sets that the training data is compared with (<see cref="EvaluationSets"/>), or null.</summary>
+    public string? EvaluationFolder { get; init; }
+
+    /// <summary>Conversations that give an evaluation item away are removed; false: counted and kept.</summary>
+    public bool RemovesContaminated { get; init; }
+
     /// <summary>What becomes of duplicates.</summary>
     public Deduplicate Deduplicate { get; init; } = Deduplicate.None;
 
@@ -65,6 +71,9 @@ public sealed record PreparationSettings
     /// <summary>Throws (exit code 2) what no data could make right.</summary>
     public void Check()
     {
+        Require(
+            EvaluationFolder is not null || !RemovesContaminated,
+            "data.contamination.remove needs data.contamination.path, the folder of the evaluation sets");
         Require(Sources.Count > 0, "data.sources is empty: name at least one, as in {dataset: alpaca, path: alpaca_data.json}");
         Require(SequenceLength is >= 2 and <= 1 << 24, $"data.sequence_length is {SequenceLength}, expected 2 to {1 << 24}");
         Require(

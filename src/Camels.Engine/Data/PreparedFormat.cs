@@ -14,6 +14,14 @@ public readonly record struct Turn(int Start, int End, Role Role);
 /// <param name="FirstTurn">In turns.</param>
 internal readonly record struct RowStart(long FirstToken, long FirstDocument, long FirstTurn);
 
+/// <summary>A source of prepared data.</summary>
+/// <param name="Name">Its name in the run.</param>
+/// <param name="Dataset">The dataset.</param>
+/// <param name="Records">Records read.</param>
+/// <param name="Conversations">Conversations taken.</param>
+/// <param name="Files">The files, with sizes and checksums.</param>
+public sealed record PreparedSource(string Name, string Dataset, long Records, long Conversations, IReadOnlyList<SourceFile> Files);
+
 /// <summary>
 /// manifest.json of a folder of prepared data, written last. Beside it, per split ("train", "validation"), flat little-endian arrays:
 /// SPLIT.ids (int32) and SPLIT.trained (bytes), one entry a token; SPLIT.rows (<see cref="RowStart"/>), one more than rows; SPLIT.bounds
@@ -65,6 +73,9 @@ public sealed record PreparedManifest
 
     /// <summary>Names of the sources that documents refer to.</summary>
     public required string[] SourceNames { get; init; }
+
+    /// <summary>What was read from where, in the order of <see cref="SourceNames"/>.</summary>
+    public IReadOnlyList<PreparedSource> Sources { get; init; } = [];
 
     /// <summary>Size and checksum per file name.</summary>
     public required Dictionary<string, FileSeal> Files { get; init; }

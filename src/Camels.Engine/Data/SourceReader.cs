@@ -25,7 +25,7 @@ internal sealed record OpenedSource(
             DatasetFormat format = DatasetCatalog.Of(source);
             string name = isValidation ? $"validation_{format.Name}" : format.Name;
             int number = used[name] = used.GetValueOrDefault(name) + 1;
-            SourceAudit audit = new() { Name = number == 1 ? name : $"{name}_{number}", IsValidation = isValidation };
+            SourceAudit audit = new() { Name = number == 1 ? name : $"{name}_{number}", IsValidation = isValidation, Published = source.Most };
             IReadOnlyList<string> files = format.FilesAt(source.Path);
             return new OpenedSource(
                 new DatasetInput

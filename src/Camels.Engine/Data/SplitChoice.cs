@@ -28,6 +28,8 @@ internal sealed class SplitChoice(PreparationSettings settings, OpenedSource[] s
                 destinations[i] = Destination.Validation;
                 audit.HeldOut += IsFirstOfConversation(documents, i) ? 1 : 0;
             }
+
+            audit.Taken += destinations[i] != Destination.Nowhere && IsFirstOfConversation(documents, i) ? 1 : 0;
         }
 
         return destinations;

@@ -53,7 +53,7 @@ public sealed record DataRecipe
     /// <summary>At least one source; their conversations are concatenated in this order before shuffling.</summary>
     public required IReadOnlyList<DataSource> Sources { get; init; }
 
-    /// <summary>The name of the chat template.</summary>
+    /// <summary>The name of the chat template, or the path of a user's (.json).</summary>
     public string Template { get; init; } = "tulu";
 
     /// <summary>Tokens of a row; null means the smaller of 2048 and the model's context.</summary>
@@ -65,14 +65,30 @@ public sealed record DataRecipe
     /// <summary>What happens to a conversation longer than a row.</summary>
     public OverLength OverLength { get; init; } = OverLength.Split;
 
+    /// <summary>What becomes of duplicates.</summary>
+    public Deduplicate Deduplicate { get; init; } = Deduplicate.None;
+
+    /// <summary>What the data is compared with.</summary>
+    public ContaminationRecipe Contamination { get; init; } = new();
+
     /// <summary>What is held out and how often it is measured.</summary>
     public ValidationRecipe Validation { get; init; } = new();
 
     /// <summary>Whose known defects are reproduced.</summary>
     public Compatibility Compatibility { get; init; } = Compatibility.None;
 
-    /// <summary>True: over-long and duplicate records are errors too.</summary>
+    /// <summary>True: over-long, duplicate and contaminated records and what is no plain text are errors too.</summary>
     public bool Strict { get; init; }
+}
+
+/// <summary>Evaluation sets that the training data must not give away.</summary>
+public sealed record ContaminationRecipe
+{
+    /// <summary>Their folder, one folder a benchmark; null: not compared.</summary>
+    public string? Path { get; init; }
+
+    /// <summary>True: what gives an item away is removed. False: counted and listed.</summary>
+    public bool Remove { get; init; }
 }
 
 /// <summary>What is held out of training. Either a fraction of the sources or sources of its own; nothing by default.</summary>

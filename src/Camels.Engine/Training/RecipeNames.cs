@@ -18,6 +18,13 @@ internal static class RecipeNames
         ["drop"] = OverLength.Drop,
     };
 
+    public static IReadOnlyDictionary<string, Deduplicate> Deduplicates { get; } = new Dictionary<string, Deduplicate>
+    {
+        ["none"] = Deduplicate.None,
+        ["exact"] = Deduplicate.Exact,
+        ["near"] = Deduplicate.Near,
+    };
+
     public static IReadOnlyDictionary<string, Compatibility> Compatibilities { get; } =
         new Dictionary<string, Compatibility> { ["none"] = Compatibility.None, ["open_instruct_2023"] = Compatibility.OpenInstruct2023 };
 

@@ -99,6 +99,8 @@ public static class RecipeReader
             SequenceLength = (int?)section.Integer("sequence_length", least: 2),
             Packing = section.Boolean("packing", defaults.Packing),
             OverLength = section.Choice("over_length", defaults.OverLength, RecipeNames.OverLengths),
+            Deduplicate = section.Choice("deduplicate", defaults.Deduplicate, RecipeNames.Deduplicates),
+            Contamination = ReadContamination(section.Section("contamination")),
             Validation = ReadValidation(section.Section("validation")),
             Compatibility = section.Choice("compatibility", defaults.Compatibility, RecipeNames.Compatibilities),
             Strict = section.Boolean("strict", defaults.Strict),
@@ -119,6 +121,8 @@ public static class RecipeReader
             section.RequiredText("path", "data/mine.jsonl"),
             (int?)section.Integer("examples", least: 1))
         {
+            Fraction = section.Has("fraction") ? section.Number("fraction", fallback: 1, least: 0) : null,
+            Weight = section.Has("weight") ? section.Number("weight", fallback: 1, least: 0) : null,
             Trees = ReadTrees(section.Section("trees")),
             Map = section.Has("map") ? ReadMap(section.Section("map")) : null,
         };
@@ -162,6 +166,13 @@ public static class RecipeReader
         section.Finish();
         map.Check(section.Place());
         return map;
+    }
+
+    private static ContaminationRecipe ReadContamination(RecipeSection section)
+    {
+        ContaminationRecipe contamination = new() { Path = section.Text("path"), Remove = section.Boolean("remove", fallback: false) };
+        section.Finish();
+        return contamination;
     }
 
     private static ValidationRecipe ReadValidation(RecipeSection section)

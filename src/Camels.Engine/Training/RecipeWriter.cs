@@ -104,6 +104,12 @@ public static partial class RecipeWriter
 
         yield return ("data.packing", Truth(data.Packing));
         yield return ("data.over_length", RecipeNames.Of(RecipeNames.OverLengths, data.OverLength));
+        yield return ("data.deduplicate", RecipeNames.Of(RecipeNames.Deduplicates, data.Deduplicate));
+        if (data.Contamination.Path is string evaluation)
+        {
+            yield return ("data.contamination", $"{{path: {Text(evaluation)}, remove: {Truth(data.Contamination.Remove)}}}");
+        }
+
         string held = data.Validation.Sources.Count > 0
             ? $"sources: {Sources(data.Validation.Sources)}"
             : $"fraction: {Number(data.Validation.Fraction)}";
@@ -140,6 +146,8 @@ public static partial class RecipeWriter
             ("dataset", Text(source.Dataset)),
             ("path", Text(source.Path)),
             ("examples", source.Examples is int count ? Whole(count) : null),
+            ("fraction", source.Fraction is double fraction ? Number(fraction) : null),
+            ("weight", source.Weight is double weight ? Number(weight) : null),
             ("trees", source.Trees == new TreeRule() ? null : Trees(source.Trees)),
             ("map", source.Map is null ? null : Map(source.Map)),
         ];
