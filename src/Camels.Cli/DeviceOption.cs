@@ -42,8 +42,7 @@ internal sealed class DeviceOption
                 "auto" => OpenBest(threads, screen),
                 "cpu" => Device.OpenCpu(threads),
                 "reference" => Device.OpenReference(),
-                "emulated" => throw new CamelsException(
-                    ExitCode.MissingOnMachine, "--device emulated is not available yet in this version; use --device cpu"),
+                "emulated" => Device.OpenEmulated(),
                 "cuda" => Device.OpenCuda(),
                 _ => Device.OpenCuda(OrdinalOf(name)),
             };

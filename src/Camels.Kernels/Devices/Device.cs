@@ -95,6 +95,17 @@ public sealed class Device : IDisposable
         return OpenOn(driver, DeviceKind.Cuda, ordinal, $"cuda:{ordinal}");
     }
 
+    /// <summary>
+    /// The kernels that a GPU of <paramref name="target"/> ("sm_80" or "sm_90a") would run, on the CPU. <paramref name="seed"/> decides the
+    /// order in which warps run and asynchronous work lands, which changes no bit.
+    /// </summary>
+    public static Device OpenEmulated(string target = "sm_80", int seed = 1) => OpenEmulated(
+        target, new PtxOptions { Seed = seed, Threads = Environment.ProcessorCount });
+
+    /// <summary>The same with every choice.</summary>
+    public static Device OpenEmulated(string target, PtxOptions options) =>
+        OpenOn(PtxDriver.Table, DeviceKind.CudaEmulated, PtxDriver.Add(target, options), "emulated");
+
     /// <summary>A device over any driver.</summary>
     internal static Device OpenOn(CudaDriver driver, DeviceKind kind, int ordinal, string name) =>
         new(kind, name, workers: null, new CudaDevice(driver, ordinal));

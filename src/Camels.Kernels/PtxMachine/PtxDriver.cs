@@ -1,0 +1,307 @@
+using System.Runtime.InteropServices;
+using System.Text;
+using Camels.Kernels.Interop;
+
+namespace Camels.Kernels;
+
+/// <summary>
+/// A CUDA driver's functions over the PTX machine. Every open emulated device is one of the driver's devices; a context's handle is the
+/// device's number and one. Work is done when it is given.
+/// </summary>
+internal static unsafe class PtxDriver
+{
+    private const int Version = 12000;
+    private const nint AnyHandle = 1;
+
+    private static readonly Lock _gate = new();
+    private static readonly List<PtxDevice?> _devices = [];
+    private static readonly byte* _name = (byte*)Marshal.StringToCoTaskMemUTF8("emulated");
+    private static byte* _text = (byte*)Marshal.StringToCoTaskMemUTF8("");
+
+    [ThreadStatic]
+    private static PtxDevice? _current;
+
+    /// <summary>The table.</summary>
+    public static CudaDriver Table { get; } = Create();
+
+    /// <summary>Adds a device and returns its number.</summary>
+    public static int Add(string target, PtxOptions options)
+    {
+        lock (_gate)
+        {
+            _devices.Add(new PtxDevice(_devices.Count, target, options));
+            return _devices.Count - 1;
+        }
+    }
+
+    /// <summary>The device of a number.</summary>
+    public static PtxDevice Device(int ordinal)
+    {
+        lock (_gate)
+        {
+            return _devices[ordinal]!;
+        }
+    }
+
+    private static CudaDriver Create() => new()
+    {
+        cuInit = &Init,
+        cuDriverGetVersion = &DriverGetVersion,
+        cuGetErrorName = &GetErrorName,
+        cuGetErrorString = &GetErrorString,
+        cuDeviceGetCount = &DeviceGetCount,
+        cuDeviceGet = &DeviceGet,
+        cuDeviceGetName = &DeviceGetName,
+        cuDeviceGetAttribute = &DeviceGetAttribute,
+        cuDeviceTotalMem_v2 = &DeviceTotalMem,
+        cuDevicePrimaryCtxRetain = &ContextRetain,
+        cuDevicePrimaryCtxRelease_v2 = &ContextRelease,
+        cuCtxSetCurrent = &ContextSetCurrent,
+        cuMemGetInfo_v2 = &MemoryGetInfo,
+        cuMemAlloc_v2 = &MemoryAllocate,
+        cuMemFree_v2 = &MemoryFree,
+        cuMemHostAlloc = &HostAllocate,
+        cuMemFreeHost = &HostFree,
+        cuMemcpyHtoDAsync_v2 = &CopyToDevice,
+        cuMemcpyDtoHAsync_v2 = &CopyToHost,
+        cuMemcpyDtoDAsync_v2 = &Copy,
+        cuMemsetD8Async = &Fill,
+        cuStreamCreate = &CreateHandle,
+        cuStreamDestroy_v2 = &Accept,
+        cuStreamSynchronize = &Synchronize,
+        cuStreamWaitEvent = &WaitEvent,
+        cuEventCreate = &CreateHandle,
+        cuEventRecord = &AcceptTwo,
+        cuEventSynchronize = &Synchronize,
+        cuEventElapsedTime = &ElapsedTime,
+        cuEventDestroy_v2 = &Accept,
+        cuModuleLoadDataEx = &ModuleLoad,
+        cuModuleUnload = &Accept,
+        cuModuleGetFunction = &ModuleGetFunction,
+        cuFuncGetAttribute = &FunctionGetAttribute,
+        cuFuncSetAttribute = &FunctionSetAttribute,
+        cuLaunchKernel = &Launch,
+        cuLaunchKernelEx = &LaunchEx,
+    };
+
+    [UnmanagedCallersOnly]
+    private static CudaStatus Init(uint flags) => CudaStatus.Success;
+
+    [UnmanagedCallersOnly]
+    private static CudaStatus DriverGetVersion(int* version) => Answer(version, Version);
+
+    [UnmanagedCallersOnly]
+    private static CudaStatus GetErrorName(CudaStatus status, byte** name)
+    {
+        *name = _name;
+        return CudaStatus.Success;
+    }
+
+    // The device's own explanation, which is more than a driver's.
+    [UnmanagedCallersOnly]
+    private static CudaStatus GetErrorString(CudaStatus status, byte** text)
+    {
+        lock (_gate)
+        {
+            Marshal.FreeCoTaskMem((nint)_text);
+            _text = (byte*)Marshal.StringToCoTaskMemUTF8(_current is { Explanation.Length: > 0 } device ? device.Explanation : status.ToString());
+            *text = _text;
+        }
+
+        return CudaStatus.Success;
+    }
+
+    [UnmanagedCallersOnly]
+    private static CudaStatus DeviceGetCount(int* count)
+    {
+        lock (_gate)
+        {
+            return Answer(count, _devices.Count);
+        }
+    }
+
+    [UnmanagedCallersOnly]
+    private static CudaStatus DeviceGet(int* device, int ordinal) => Answer(device, ordinal);
+
+    [UnmanagedCallersOnly]
+    private static CudaStatus DeviceGetName(byte* name, int length, int device)
+    {
+        Encoding.UTF8.GetBytes("PTX machine\0").CopyTo(new Span<byte>(name, length));
+        return CudaStatus.Success;
+    }
+
+    [UnmanagedCallersOnly]
+    private static CudaStatus DeviceGetAttribute(int* value, CudaDeviceAttribute attribute, int device)
+    {
+        bool isHopper = Device(device).Target == "sm_90a";
+        return Answer(value, attribute switch
+        {
+            CudaDeviceAttribute.CapabilityMajor => isHopper ? 9 : 8,
+            CudaDeviceAttribute.CapabilityMinor => 0,
+            CudaDeviceAttribute.Multiprocessors => PtxMachine.Multiprocessors,
+            CudaDeviceAttribute.SharedBytesPerBlockOptIn => isHopper ? PtxMachine.SharedBytes90 : PtxMachine.SharedBytes80,
+            _ => 1 << 20,
+        });
+    }
+
+    [UnmanagedCallersOnly]
+    private static CudaStatus DeviceTotalMem(nuint* bytes, int device)
+    {
+        *bytes = (nuint)GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
+        return CudaStatus.Success;
+    }
+
+    [UnmanagedCallersOnly]
+    private static CudaStatus ContextRetain(nint* context, int device)
+    {
+        *context = device + 1;
+        return CudaStatus.Success;
+    }
+
+    [UnmanagedCallersOnly]
+    private static CudaStatus ContextRelease(int device)
+    {
+        lock (_gate)
+        {
+            _devices[device]?.Dispose();
+            _devices[device] = null;
+        }
+
+        return CudaStatus.Success;
+    }
+
+    [UnmanagedCallersOnly]
+    private static CudaStatus ContextSetCurrent(nint context)
+    {
+        lock (_gate)
+        {
+            _current = _devices[(int)context - 1];
+        }
+
+        return CudaStatus.Success;
+    }
+
+    [UnmanagedCallersOnly]
+    private static CudaStatus MemoryGetInfo(nuint* free, nuint* total)
+    {
+        long all = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
+        *free = (nuint)Math.Max(0, all - _current!.Memory.LiveBytes);
+        *total = (nuint)all;
+        return CudaStatus.Success;
+    }
+
+    [UnmanagedCallersOnly]
+    private static CudaStatus MemoryAllocate(nint* address, nuint bytes)
+    {
+        try
+        {
+            *address = _current!.Allocate((long)bytes);
+            return _current.Failure;
+        }
+        catch (OutOfMemoryException)
+        {
+            return CudaStatus.OutOfMemory;
+        }
+    }
+
+    [UnmanagedCallersOnly]
+    private static CudaStatus MemoryFree(nint address) => _current!.Run(() => _current.Memory.Free((ulong)address));
+
+    [UnmanagedCallersOnly]
+    private static CudaStatus HostAllocate(void** address, nuint bytes, uint flags)
+    {
+        *address = NativeMemory.AlignedAlloc(bytes, 256);
+        return CudaStatus.Success;
+    }
+
+    [UnmanagedCallersOnly]
+    private static CudaStatus HostFree(void* address)
+    {
+        NativeMemory.AlignedFree(address);
+        return CudaStatus.Success;
+    }
+
+    [UnmanagedCallersOnly]
+    private static CudaStatus CopyToDevice(nint destination, void* source, nuint bytes, nint stream) =>
+        _current!.Run(() => Buffer.MemoryCopy(source, _current.Memory.Host((ulong)destination, (long)bytes), bytes, bytes));
+
+    [UnmanagedCallersOnly]
+    private static CudaStatus CopyToHost(void* destination, nint source, nuint bytes, nint stream) =>
+        _current!.Run(() => Buffer.MemoryCopy(_current.Memory.Host((ulong)source, (long)bytes), destination, bytes, bytes));
+
+    [UnmanagedCallersOnly]
+    private static CudaStatus Copy(nint destination, nint source, nuint bytes, nint stream) => _current!.Run(() => Buffer.MemoryCopy(
+        _current.Memory.Host((ulong)source, (long)bytes), _current.Memory.Host((ulong)destination, (long)bytes), bytes, bytes));
+
+    [UnmanagedCallersOnly]
+    private static CudaStatus Fill(nint destination, byte value, nuint bytes, nint stream) =>
+        _current!.Run(() => NativeMemory.Fill(_current.Memory.Host((ulong)destination, (long)bytes), bytes, value));
+
+    [UnmanagedCallersOnly]
+    private static CudaStatus CreateHandle(nint* handle, uint flags)
+    {
+        *handle = AnyHandle;
+        return CudaStatus.Success;
+    }
+
+    [UnmanagedCallersOnly]
+    private static CudaStatus Accept(nint handle) => CudaStatus.Success;
+
+    [UnmanagedCallersOnly]
+    private static CudaStatus AcceptTwo(nint first, nint second) => CudaStatus.Success;
+
+    [UnmanagedCallersOnly]
+    private static CudaStatus WaitEvent(nint stream, nint mark, uint flags) => CudaStatus.Success;
+
+    [UnmanagedCallersOnly]
+    private static CudaStatus Synchronize(nint handle) => _current!.Failure;
+
+    [UnmanagedCallersOnly]
+    private static CudaStatus ElapsedTime(float* milliseconds, nint start, nint end)
+    {
+        *milliseconds = 0;
+        return CudaStatus.Success;
+    }
+
+    [UnmanagedCallersOnly]
+    private static CudaStatus ModuleLoad(nint* module, void* image, uint options, int* names, void** values)
+    {
+        string text = Marshal.PtrToStringUTF8((nint)image)!;
+        nint loaded = 0;
+        CudaStatus status = _current!.Run(() => loaded = _current.Load(text));
+        *module = loaded;
+        return status;
+    }
+
+    [UnmanagedCallersOnly]
+    private static CudaStatus ModuleGetFunction(nint* function, nint module, byte* name)
+    {
+        *function = _current!.Find(module, Marshal.PtrToStringUTF8((nint)name)!);
+        return *function == 0 ? CudaStatus.NotFound : CudaStatus.Success;
+    }
+
+    [UnmanagedCallersOnly]
+    private static CudaStatus FunctionGetAttribute(int* value, CudaFunctionAttribute attribute, nint function) => Answer(
+        value, attribute == CudaFunctionAttribute.Registers ? _current!.Function(function).LiveRegisters : 0);
+
+    [UnmanagedCallersOnly]
+    private static CudaStatus FunctionSetAttribute(nint function, CudaFunctionAttribute attribute, int value) => CudaStatus.Success;
+
+    [UnmanagedCallersOnly]
+    private static CudaStatus Launch(
+        nint function, uint gridX, uint gridY, uint gridZ, uint blockX, uint blockY, uint blockZ, uint sharedBytes, nint stream, void** arguments,
+        void** extra) => _current!.Run(() => _current.Launch(
+            function, new PtxDim((int)gridX, (int)gridY, (int)gridZ), new PtxDim((int)blockX, (int)blockY, (int)blockZ), (int)sharedBytes, arguments));
+
+    [UnmanagedCallersOnly]
+    private static CudaStatus LaunchEx(CudaLaunchConfiguration* size, nint function, void** arguments, void** extra) =>
+        _current!.Run(() => _current.Launch(
+            function, new PtxDim((int)size->GridX, (int)size->GridY, (int)size->GridZ),
+            new PtxDim((int)size->BlockX, (int)size->BlockY, (int)size->BlockZ), (int)size->SharedBytes, arguments));
+
+    private static CudaStatus Answer(int* place, int value)
+    {
+        *place = value;
+        return CudaStatus.Success;
+    }
+}
