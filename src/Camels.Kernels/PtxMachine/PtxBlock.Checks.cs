@@ -27,6 +27,14 @@ internal sealed class PtxRaces
     public void OrderWarp(PtxWarp warp)
     {
     }
+
+    public unsafe void IssueCopies(PtxWarp warp, ulong* addresses, uint mask, int bytes)
+    {
+    }
+
+    public void LandCopies(PtxWarp warp, uint[] destinations, uint mask, int bytes)
+    {
+    }
 }
 
 internal sealed class PtxGlobalShadow

@@ -72,6 +72,16 @@ internal static partial class PtxOperations
         public static uint Apply(uint a, uint b) => b == 0 ? a : a % b;
     }
 
+    public readonly struct SignedQuotient16 : IPtxLane2<uint, uint, uint>
+    {
+        public static uint Apply(uint a, uint b) => b == 0 ? 0xFFFF : (uint)((short)a / (short)b) & 0xFFFF;
+    }
+
+    public readonly struct SignedRemainder16 : IPtxLane2<uint, uint, uint>
+    {
+        public static uint Apply(uint a, uint b) => b == 0 ? a : (uint)((short)a % (short)b) & 0xFFFF;
+    }
+
     /// <summary>Two halves of 16 bits to a word: mov.b32 d, {low, high}.</summary>
     public readonly struct PackHalves : IPtxBinary<uint>
     {

@@ -113,8 +113,10 @@ internal sealed unsafe partial class PtxTranslator
             case "mul.hi" when !isSigned: Binary<MultiplyHigh16, uint>(); return true;
             case "mul.wide" when isSigned: Binary<Wide16<Multiply<int>>, int>(); return true;
             case "mul.wide": Binary<Multiply<uint>, uint>(); return true;
-            case "div" when !isSigned: Lane2<Quotient16, uint, uint, uint>(); return true;
-            case "rem" when !isSigned: Lane2<Remainder16, uint, uint, uint>(); return true;
+            case "div" when isSigned: Lane2<SignedQuotient16, uint, uint, uint>(); return true;
+            case "rem" when isSigned: Lane2<SignedRemainder16, uint, uint, uint>(); return true;
+            case "div": Lane2<Quotient16, uint, uint, uint>(); return true;
+            case "rem": Lane2<Remainder16, uint, uint, uint>(); return true;
             case "min" when isSigned: Binary<Signed16<Min<int>>, int>(); return true;
             case "max" when isSigned: Binary<Signed16<Max<int>>, int>(); return true;
             case "min": Binary<Min<uint>, uint>(); return true;

@@ -167,6 +167,12 @@ internal sealed unsafe partial class PtxTranslator(PtxEntry entry)
 
     private int Predicate(PtxOperand operand)
     {
+        if (operand.Kind == PtxOperandKind.Immediate)
+        {
+            // A number in all lanes: its first word is the bits of all of them.
+            return Constant(PtxWidth.B32, operand.Value == 0 ? 0 : uint.MaxValue);
+        }
+
         RequireRegister(operand, PtxWidth.Predicate, allowsWider: false);
         return _places[operand.Register!];
     }

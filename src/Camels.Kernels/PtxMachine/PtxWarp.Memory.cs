@@ -87,6 +87,37 @@ internal sealed unsafe partial class PtxWarp
         return delta;
     }
 
+    /// <summary>The same for some lanes of the mask.</summary>
+    public nint ResolveLanes(PtxSpace space, ulong* addresses, int bytes, bool isWrite, uint lanes)
+    {
+        uint mask = Mask;
+        Mask = lanes;
+        nint delta = Resolve(space, addresses, bytes, isWrite);
+        Mask = mask;
+        return delta;
+    }
+
+    /// <summary>The same for the destination of an asynchronous copy, which is written by the copy and not by the warp.</summary>
+    public nint ResolveCopy(ulong* addresses, int bytes)
+    {
+        _isAtomic = true;
+        nint delta = Resolve(PtxSpace.Shared, addresses, bytes, isWrite: true);
+        _isAtomic = false;
+        Block.Checks?.IssueCopies(this, addresses, Mask, bytes);
+        return delta;
+    }
+
+    /// <summary>The addresses of the rows that a fragment load reads: 16 bytes each, given by the first 8, 16 or 32 lanes of a whole warp.</summary>
+    public ulong* ResolveRows(PtxInstruction* instruction, out nint delta)
+    {
+        RequireFull();
+        ulong* addresses = ComputeAddresses(instruction);
+        Mask = (uint)((1UL << (8 * instruction->Count)) - 1);
+        delta = Resolve(PtxSpace.Shared, addresses, bytes: 16, isWrite: false);
+        Mask = Live;
+        return addresses;
+    }
+
     private static Vector512<ulong> Widen(uint* source)
     {
         (Vector256<ulong> lower, Vector256<ulong> upper) = Vector256.Widen(Vector256.Load(source));

@@ -47,6 +47,7 @@ internal sealed unsafe partial class PtxWarp
         _memory = memory;
         Registers = memory + ScratchBytes;
         long threads = block.Settings.Block.Count - (index * 32L);
+        Copies = new PtxCopies(this);
         All = threads >= 32 ? uint.MaxValue : (1u << (int)threads) - 1;
         FillConstants();
     }
@@ -78,6 +79,9 @@ internal sealed unsafe partial class PtxWarp
     /// <summary>The threads that execute the current instruction: the active ones whose predicate holds.</summary>
     public uint Mask { get; private set; }
 
+    /// <summary>cp.async that has not landed.</summary>
+    public PtxCopies Copies { get; }
+
     public PtxInstruction* Current { get; private set; }
 
     public PtxWait Wait { get; set; }
@@ -104,6 +108,7 @@ internal sealed unsafe partial class PtxWarp
         Live = All;
         Active = All;
         Wait = PtxWait.None;
+        Copies.Begin();
         new Span<byte>(Registers, _program.PredicateBytes).Clear();
         foreach ((int offset, int bytes) in _program.Poisoned)
         {
@@ -215,6 +220,15 @@ internal sealed unsafe partial class PtxWarp
         if (Mask != Live)
         {
             throw Fail(PtxFault.Divergence, $"executed by threads {Mask:x8} of a warp whose threads {Live:x8} must execute it together");
+        }
+    }
+
+    /// <summary>The same for an instruction that 32 threads execute, no fewer.</summary>
+    public void RequireFull()
+    {
+        if (Mask != uint.MaxValue)
+        {
+            throw Fail(PtxFault.Divergence, $"executed by threads {Mask:x8} only, but all 32 of a warp must execute it together");
         }
     }
 
