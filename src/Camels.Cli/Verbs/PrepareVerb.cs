@@ -52,9 +52,8 @@ internal sealed class PrepareVerb : Verb
     private PreparationResult PrepareRun(ParseResult arguments, RunScreen watcher)
     {
         Recipe recipe = _recipe.Read(arguments);
-        string model = recipe.Model.Path ?? throw CamelsException.Usage("model.path is missing: the model's tokenizer decides the tokens");
-        ModelConfig config = ModelConfigFile.Read(Path.Combine(model, ModelConfigFile.Name));
-        return FinetuneRun.Prepare(recipe, config, TokenizerFiles.Load(recipe.Model.Tokenizer ?? model), watcher);
+        using StartingModel start = StartingModel.Open(recipe.Model, (ulong)recipe.Training.Seed);
+        return FinetuneRun.Prepare(recipe, start.Config, start.Tokenizer, watcher);
     }
 
     private sealed class Reporter(RunScreen watcher) : IProgress<PreparationProgress>

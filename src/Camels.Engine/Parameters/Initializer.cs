@@ -8,7 +8,8 @@ namespace Camels.Engine.Parameters;
 public static class Initializer
 {
     /// <summary>
-    /// Fills a parameter with normal numbers of the given standard deviation, or with the one value where it is a vector (norm weights: 1).
+    /// Fills a parameter with normal numbers of the given standard deviation, or with the one value where it is a vector (norm weights: 1);
+    /// its master too, where that is kept apart.
     /// </summary>
     public static void Fill(DeviceStream stream, Parameter parameter, ulong seed, double standardDeviation)
     {
@@ -23,6 +24,10 @@ public static class Initializer
         });
 
         Load(stream, parameter.Weight, values);
+        if (parameter.Master.DType != parameter.Weight.DType)
+        {
+            Load(stream, parameter.Master, values);
+        }
     }
 
     /// <summary>Writes single-precision values into a tensor of any floating type, rounded once.</summary>

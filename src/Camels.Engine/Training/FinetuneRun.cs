@@ -55,15 +55,12 @@ public sealed class FinetuneRun(Recipe recipe, Device device, bool resume, IRunW
     /// <summary>Runs to the end, or until the watcher asks to stop.</summary>
     public RunOutcome Run()
     {
-        string modelPath = recipe.Model.Path
-            ?? throw CamelsException.Usage("model.path is missing: starting from a named size comes with the model presets");
         using RunFolder folder = RunFolder.Open(recipe.Output, resume);
         try
         {
-            using HuggingFaceFolder files = HuggingFaceFolder.Open(modelPath);
-            ITokenizer tokenizer = TokenizerFiles.Load(recipe.Model.Tokenizer ?? modelPath);
-            using PreparationResult data = Prepare(recipe, files.Config, tokenizer, watcher);
-            return Train(folder, files, tokenizer, data);
+            using StartingModel start = StartingModel.Open(recipe.Model, (ulong)recipe.Training.Seed);
+            using PreparationResult data = Prepare(recipe, start.Config, start.Tokenizer, watcher);
+            return Train(folder, start, data);
         }
         catch (Exception failure) when (failure is CamelsException or NativeException or InsufficientMemoryException)
         {
@@ -136,16 +133,16 @@ public sealed class FinetuneRun(Recipe recipe, Device device, bool resume, IRunW
         };
     }
 
-    private RunOutcome Train(RunFolder folder, HuggingFaceFolder files, ITokenizer tokenizer, PreparationResult data)
+    private RunOutcome Train(RunFolder folder, StartingModel start, PreparationResult data)
     {
         BatchLoader loader = new(data.Train, (ulong)recipe.Training.Seed, recipe.Training.BatchSize);
         long steps = recipe.Training.Steps ?? (long)recipe.Training.Epochs * loader.StepsPerEpoch;
-        using ILanguageModel model = ModelCatalog.Create(files.Config, recipe.Precision, device);
-        model.PredictedTokens = tokenizer.VocabularySize;
+        using ILanguageModel model = ModelCatalog.Create(start.Config, recipe.Precision, device);
+        model.PredictedTokens = start.Tokenizer.VocabularySize;
         using Trainer trainer = new(
             model, device, new TrainerSettings(recipe.Training, recipe.Sharding.Lanes, recipe.Sharding.LanesPerCall, steps, recipe.Recompute),
             new PreparedRows(data.Train, loader), data.Validation, data.Train.SourceNames.Count);
-        ModelWeights.Load(model, files);
+        start.Fill(model, device.Stream);
         watcher.Note(
             $"{data.Train.Rows:N0} rows of up to {data.Train.LongestRow} tokens, {data.Train.TrainedTokens:N0} of {data.Train.Tokens:N0} tokens trained; "
             + $"{steps:N0} steps of {recipe.Training.BatchSize} rows; {trainer.Plan.TotalBytes / 1e6:N0} MB planned");
@@ -156,14 +153,14 @@ public sealed class FinetuneRun(Recipe recipe, Device device, bool resume, IRunW
         _steps = steps;
         _stepsDone = trainer.StepsDone;
         (long bytes, double seconds) = writer.Rehearse(
-            RunState.ToWrite(trainer, model, device, recipeText, files.Path), Math.Max(1, (steps - trainer.StepsDone) / recipe.Checkpoint.EverySteps));
+            RunState.ToWrite(trainer, model, device, recipeText, start.CompanionFolder), Math.Max(1, (steps - trainer.StepsDone) / recipe.Checkpoint.EverySteps));
         watcher.Note($"a checkpoint takes {bytes / 1e6:N1} MB; writing and reading one back took {seconds:N1} s");
         File.WriteAllText(folder.RecipePath, recipeText);
         File.Delete(folder.AuditPath);
         data.Audit.Write(folder.Path);
 
         using RunLog log = new(folder.LogPath, trainer.StepsDone, data.Train.SourceNames);
-        Loop loop = new(trainer, model, folder, writer, log, recipeText, files.Path, steps, data.Validation);
+        Loop loop = new(trainer, model, folder, writer, log, recipeText, start.CompanionFolder, steps, data.Validation);
         bool isInterrupted = !RunSteps(loop);
         if (isInterrupted)
         {
@@ -171,7 +168,7 @@ public sealed class FinetuneRun(Recipe recipe, Device device, bool resume, IRunW
             return new RunOutcome(trainer.StepsDone, steps, IsInterrupted: true, ModelPath: null);
         }
 
-        HuggingFaceFolder.Export(folder.ModelPath, ModelWeights.ToWrite(model, files.Path), replace: true);
+        HuggingFaceFolder.Export(folder.ModelPath, ModelWeights.ToWrite(model, start.CompanionFolder), replace: true);
         folder.WriteStatus(new RunStatus("finished", trainer.StepsDone, steps));
         return new RunOutcome(trainer.StepsDone, steps, IsInterrupted: false, folder.ModelPath);
     }
