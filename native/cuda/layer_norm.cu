@@ -97,10 +97,11 @@ DEVICE void layer_norm_backward(
                 widen_piece_of(w, weights, j);
                 #pragma unroll
                 for (int i = 0; i < count; i++) {
+                    float gw = g[i] * w[i];
                     weight_sums.pieces[j][i] = fused(g[i] * (v[i] - m), r, weight_sums.pieces[j][i]);
                     bias_sums.pieces[j][i] += g[i];
-                    sum_g += g[i] * w[i];
-                    sum_gx = fused(g[i] * w[i], v[i] - m, sum_gx);
+                    sum_g += gw;
+                    sum_gx = fused(gw, v[i] - m, sum_gx);
                 }
             }
 
@@ -117,7 +118,11 @@ DEVICE void layer_norm_backward(
                 widen_piece_of(v, x_words, j);
                 widen_piece_of(w, weights, j);
                 #pragma unroll
-                for (int i = 0; i < count; i++) g[i] = (g[i] * w[i] - shift) * r - (v[i] - m) * scale;
+                for (int i = 0; i < count; i++) {
+                    float gw = g[i] * w[i];                             // rounded as in the sum, so that one channel gives exactly 0
+                    g[i] = (gw - shift) * r - (v[i] - m) * scale;
+                }
+
                 store_piece_of(dx + start, j, g, columns, is_whole);
             }
         }

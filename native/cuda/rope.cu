@@ -21,9 +21,9 @@ DEVICE void rope_rotate(
     T* y, const T* x, const int* positions, const float* cosines, const float* sines, int rows, int columns, int head_width, int pairs,
     int position_count, int heads_at_once, float direction) {
     const int count = Piece<T>::count;
-    int thread = (int)thread_x();
-    int pieces = (int)threads_x() / heads_at_once;
-    int i = thread % pieces * count;
+    unsigned int pieces = threads_x() / (unsigned int)heads_at_once;
+    int first_head = (int)(thread_x() / pieces);
+    int i = (int)(thread_x() % pieces) * count;
     int left = pairs - i;
     int rest = head_width - 2 * pairs;
     bool is_whole = is_aligned_16(y, x) && pairs % count == 0 && head_width % count == 0;
@@ -38,7 +38,7 @@ DEVICE void rope_rotate(
         for (int e = 0; e < count; e++) sin[e] *= direction;
 
         long long start = (long long)row * columns;
-        for (int c = thread / pieces * head_width + i; c < columns; c += heads_at_once * head_width) {
+        for (int c = first_head * head_width + i; c < columns; c += heads_at_once * head_width) {
             long long at = start + (int)computed_here((unsigned int)c);
             Words4 first = load_piece_or_part(x + at, left, is_whole);
             Words4 second = load_piece_or_part(x + at + pairs, left, is_whole);
@@ -58,7 +58,7 @@ DEVICE void rope_rotate(
 
         if (rest == 0 || y == x) continue;
 
-        for (int c = thread; c < columns / head_width * rest; c += (int)threads_x()) {
+        for (int c = (int)thread_x(); c < columns / head_width * rest; c += (int)threads_x()) {
             int column = c / rest * head_width + 2 * pairs + c % rest;
             y[start + column] = x[start + column];
         }
