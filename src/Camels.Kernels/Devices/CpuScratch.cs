@@ -12,7 +12,7 @@ internal sealed unsafe class CpuScratch : IDisposable
     /// <summary>Elements of a worker's levels of a tree over lanes.</summary>
     public const int LevelElements = CpuLaneTree.MaximumLevels * CpuLaneProduct.ElementsPerTile;
 
-    private const int PanelElements = CpuChunk.StepsPerBlock * CpuTile.Columns;
+    private const int PanelElements = CpuChunk.StepsPerBlock * CpuChunk.ColumnsPerTile;
     private const int WorkerElements = (2 * PanelElements) + LevelElements;
 
     private const int PackedStride = 4;         // a cache line and more, so that workers do not share one

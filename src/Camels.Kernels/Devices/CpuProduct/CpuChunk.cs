@@ -10,6 +10,9 @@ internal unsafe struct CpuChunk
     /// <summary>Most rows of a tile: what packing a block of the right factor is worth.</summary>
     public const int UsualRows = 2048;
 
+    /// <summary>Most columns of a tile.</summary>
+    public const int ColumnsPerTile = 2 * CpuTile.Columns;
+
     /// <summary>
     /// Most steps of k between two visits of a result: the right panel of a block, and that of the next, take two fifths of the second cache.
     /// </summary>
@@ -42,7 +45,7 @@ internal unsafe struct CpuChunk
 
     private readonly bool SharesRight => Rows > FewestRows && (long)Columns * Steps <= SharedElements;
 
-    private readonly int ColumnTiles => CpuPanels.Count(Columns, CpuTile.Columns);
+    private readonly int ColumnTiles => CpuPanels.Count(Columns, ColumnsPerTile);
 
     private readonly int RowTiles
     {
@@ -56,20 +59,10 @@ internal unsafe struct CpuChunk
     }
 
     /// <summary>The rows of a tile.</summary>
-    public readonly (int First, int Count) RowsOf(int tile)
-    {
-        long panels = CpuPanels.Count(Rows, CpuTile.Rows);
-        int part = tile % RowTiles;
-        int first = (int)(panels * part / RowTiles) * CpuTile.Rows;
-        return (first, Math.Min(Rows, (int)(panels * (part + 1) / RowTiles) * CpuTile.Rows) - first);
-    }
+    public readonly (int First, int Count) RowsOf(int tile) => Share(Rows, CpuTile.Rows, tile % RowTiles, RowTiles);
 
     /// <summary>The columns of a tile.</summary>
-    public readonly (int First, int Count) ColumnsOf(int tile)
-    {
-        int first = tile / RowTiles * CpuTile.Columns;
-        return (first, Math.Min(CpuTile.Columns, Columns - first));
-    }
+    public readonly (int First, int Count) ColumnsOf(int tile) => Share(Columns, CpuTile.Columns, tile / RowTiles, ColumnTiles);
 
     /// <summary>Packs the left factor, and the right if it is shared.</summary>
     public readonly void Pack(CpuWorkers workers)
@@ -94,6 +87,7 @@ internal unsafe struct CpuChunk
         (int tile, int k, int steps) = block;
         (int firstRow, int rows) = RowsOf(tile);
         (int firstColumn, int columns) = ColumnsOf(tile);
+        nint panelElements = (nint)CpuTile.Columns * (SharesRight ? Steps : steps);
         float* right = SharesRight
             ? Scratch.Right + ((nint)firstColumn * Steps) + (k * CpuTile.Columns)
             : Scratch.PanelOf(worker, PanelKey(block));
@@ -104,13 +98,23 @@ internal unsafe struct CpuChunk
         }
 
         bool packs = !SharesRight && next.Tile < Tiles;
-        CpuPacking packing = packs ? new(this, next, Scratch.NewPanel(worker, PanelKey(next)), CpuPanels.Count(rows, CpuTile.Rows)) : default;
+        int panels = CpuPanels.Count(columns, CpuTile.Columns);
+        CpuPacking packing = packs
+            ? new(this, next, Scratch.NewPanel(worker, PanelKey(next)), CpuPanels.Count(rows, CpuTile.Rows) * panels)
+            : default;
+        int call = 0;
         for (int row = 0; row < rows; row += CpuTile.Rows)
         {
             upcoming.Fetch(row + CpuTile.Rows, Math.Min(rows, row + (2 * CpuTile.Rows)), columns);
-            CpuLeft left = LeftAt(firstRow + row, k).With(packing.Fetch(row / CpuTile.Rows, steps));
-            cell.Run(row, column: 0, Math.Min(CpuTile.Rows, rows - row), columns, left, right, steps);
-            packing.Pack(row / CpuTile.Rows);
+            CpuLeft left = LeftAt(firstRow + row, k);
+            for (int panel = 0; panel < panels; panel++)
+            {
+                int column = panel * CpuTile.Columns;
+                cell.Run(
+                    row, column, Math.Min(CpuTile.Rows, rows - row), Math.Min(CpuTile.Columns, columns - column),
+                    left.With(packing.Fetch(call, steps)), right + (panel * panelElements), steps);
+                packing.Pack(call++);
+            }
         }
 
         packing.Finish();
@@ -119,6 +123,14 @@ internal unsafe struct CpuChunk
     private readonly CpuLeft LeftAt(int row, int k) => row < RowsInPlace
         ? CpuLeft.InPlace(Left.From(row, k))
         : CpuLeft.Packed(Scratch.Left + ((nint)row * Steps), Steps, k);
+
+    // Whole panels, shared out as evenly as possible.
+    private static (int First, int Count) Share(int extent, int width, int part, int parts)
+    {
+        long panels = CpuPanels.Count(extent, width);
+        int first = (int)(panels * part / parts) * width;
+        return (first, Math.Min(extent, (int)(panels * (part + 1) / parts) * width) - first);
+    }
 
     // A block's name among all that are ever packed on the device.
     private readonly (long, int, int) PanelKey(CpuBlock block) => (Number, block.Tile, block.K);

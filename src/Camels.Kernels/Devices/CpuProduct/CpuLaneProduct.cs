@@ -7,7 +7,7 @@ namespace Camels.Kernels;
 internal static unsafe class CpuLaneProduct
 {
     /// <summary>Results of one level of the tree.</summary>
-    public const int ElementsPerTile = RowsPerTile * CpuTile.Columns;
+    public const int ElementsPerTile = RowsPerTile * CpuChunk.ColumnsPerTile;
 
     private const int RowsPerTile = 512;
 

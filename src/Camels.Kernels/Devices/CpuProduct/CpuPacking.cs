@@ -1,73 +1,103 @@
 namespace Camels.Kernels;
 
 /// <summary>
-/// Packs a right panel in as many pieces as there are rows of tiles to compute meanwhile: during one piece of arithmetic the lines of a later
-/// piece are fetched, so the latency of memory is never waited for, and few lines wait in the caches at a time (rows 4 KiB apart share
-/// sixteen sets of the second cache).
+/// Packs the right panels of a block in as many pieces as there are calls of the tile to compute meanwhile: during one call the lines of a
+/// later piece are fetched, so the latency of memory is never waited for, and few lines wait in the caches at a time (rows 4 KiB apart
+/// share sixteen sets of the second cache).
 /// </summary>
 internal unsafe struct CpuPacking
 {
     private const int CacheLine = 64;
 
     private readonly CpuOperand _source;
-    private readonly float* _panel;
+    private readonly float* _panels;
     private readonly int _columns;
     private readonly int _steps;
-    private readonly int _calls;
+    private readonly int _callsOfPanel;
     private readonly int _lines;
+    private int _panel;
     private int _packed;
 
-    /// <summary>Packs what <paramref name="block"/> needs into <paramref name="panel"/>.</summary>
-    public CpuPacking(CpuChunk chunk, CpuBlock block, float* panel, int calls)
+    /// <summary>Packs what <paramref name="block"/> needs into <paramref name="panels"/>.</summary>
+    public CpuPacking(CpuChunk chunk, CpuBlock block, float* panels, int calls)
     {
         (int first, _columns) = chunk.ColumnsOf(block.Tile);
         _source = chunk.Right.From(first, block.K);
-        _panel = panel;
+        _panels = panels;
         _steps = block.Steps;
-        _calls = calls;
-        nint lineBytes = _columns * _source.DType.Bytes();
+        _callsOfPanel = Math.Max(1, calls / Math.Max(1, CpuPanels.Count(_columns, CpuTile.Columns)));
+        nint lineBytes = CpuTile.Columns * _source.DType.Bytes();
         bool isAligned = ((_source.Address | (_source.Stride * _source.DType.Bytes())) & (CacheLine - 1)) == 0;
         _lines = _source.ChainOutermost ? (int)((lineBytes + CacheLine - 1) / CacheLine) + (isAligned ? 0 : 1) : 1;
     }
 
     // A line of each step where steps are rows of the source, else a line of each vector.
-    private readonly int StepsPerLine => _source.ChainOutermost ? 1 : CacheLine / Math.Max(_source.DType.Bytes(), 1);
+    private readonly int StepsPerLine => _source.ChainOutermost ? 1 : CacheLine / _source.DType.Bytes();
+
+    private readonly int Width => Math.Min(CpuTile.Columns, _columns - (_panel * CpuTile.Columns));
 
     /// <summary>What to fetch during call <paramref name="call"/>, which takes <paramref name="steps"/> steps of k itself.</summary>
     public readonly CpuFetch Fetch(int call, int steps)
     {
-        if (_steps == 0)
+        if (_columns == 0)
         {
             return default;
         }
 
         // Several lines of a step are fetched in as many calls, one line of all the steps of those calls in each.
-        int group = call / _lines * _lines;
-        int start = StartOf(group);
-        int count = StartOf(group + _lines) - start;
-        CpuOperand first = _source.From(0, start);
+        int line = (call % _callsOfPanel) % _lines;
+        int first = StartOf((call % _callsOfPanel) - line);
+        int count = StartOf((call % _callsOfPanel) - line + _lines) - first;
+        CpuOperand start = _source.From(call / _callsOfPanel * CpuTile.Columns, first);
         return new CpuFetch(
-            (byte*)first.Address + (call % _lines * CacheLine), _source.Stride * _source.DType.Bytes(),
-            _source.ChainOutermost ? count : count == 0 ? 0 : _columns, steps);
+            (byte*)start.Address + (line * CacheLine), _source.Stride * _source.DType.Bytes(),
+            _source.ChainOutermost ? count : count == 0 ? 0 : Width, steps);
     }
 
     /// <summary>Packs the piece that was fetched before call <paramref name="call"/>.</summary>
-    public void Pack(int call) => PackTo(StartOf(call - _lines + 1));
+    public void Pack(int call)
+    {
+        if (_columns == 0)
+        {
+            return;
+        }
+
+        if (call / _callsOfPanel > _panel)
+        {
+            FinishPanel();
+        }
+
+        PackTo(StartOf((call % _callsOfPanel) - _lines + 1));
+    }
 
     /// <summary>Packs what is left.</summary>
-    public void Finish() => PackTo(_steps);
+    public void Finish()
+    {
+        while (_panel * CpuTile.Columns < _columns)
+        {
+            FinishPanel();
+        }
+    }
 
     private readonly int StartOf(int call)
     {
-        int step = (int)((long)_steps * Math.Max(call, 0) / Math.Max(_calls, 1));
-        return call >= _calls ? _steps : step / StepsPerLine * StepsPerLine;
+        int step = (int)((long)_steps * Math.Max(call, 0) / _callsOfPanel);
+        return call >= _callsOfPanel ? _steps : step / StepsPerLine * StepsPerLine;
+    }
+
+    private void FinishPanel()
+    {
+        PackTo(_steps);
+        _panel++;
+        _packed = 0;
     }
 
     private void PackTo(int end)
     {
-        if (end > _packed)
+        if (end > _packed && Width > 0)
         {
-            CpuPanels.Pack(_panel + (_packed * CpuTile.Columns), CpuTile.Columns, _source.From(0, _packed), _columns, end - _packed);
+            float* panel = _panels + ((nint)_panel * CpuTile.Columns * _steps) + (_packed * CpuTile.Columns);
+            CpuPanels.Pack(panel, CpuTile.Columns, _source.From(_panel * CpuTile.Columns, _packed), Width, end - _packed);
             _packed = end;
         }
     }
