@@ -66,10 +66,12 @@ internal sealed unsafe partial class PtxTranslator
     {
         _instruction.D = Predicate(_statement.Operands[0]);
         _instruction.A = Predicate(_statement.Operands[1]);
-        _instruction.B = _statement.Operands.Length > 2 ? Predicate(_statement.Operands[2]) : _instruction.A;
+        bool isInverse = _statement.Name == "xor" && _statement.Operands[2].Kind == PtxOperandKind.Immediate && _statement.Operands[2].Value != 0;
+        _instruction.B = _statement.Operands.Length > 2 && !isInverse ? Predicate(_statement.Operands[2]) : _instruction.A;
         _instruction.Kind = PtxKind.Predicate;
         delegate*<byte*, PtxInstruction*, uint> handler = _statement.Name switch
         {
+            "xor" when isInverse => &PtxPredicates.Not,      // clang writes it with -1
             "and" => &PtxPredicates.And,
             "or" => &PtxPredicates.Or,
             "xor" => &PtxPredicates.Xor,

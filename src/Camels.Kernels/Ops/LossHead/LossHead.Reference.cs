@@ -17,8 +17,10 @@ public static partial class LossHead
 
     // With p = softmax(logits) of one trained token and g = scale * (p - onehot(label)):
     //   dx[row] = g · weight,   dWeightSum += gᵀ · x[row]
+    // gradient takes g in the place of logits: plain code keeps it in the type of x, as every program does that multiplies it by x there.
     private static void ForwardBackwardReference<T>(
-        Tensor losses, Tensor dx, Tensor dWeightSum, Tensor x, Tensor weight, Tensor trainedRows, Tensor labels, Tensor scales, Reals<T> logits)
+        Tensor losses, Tensor dx, Tensor dWeightSum, Tensor x, Tensor weight, Tensor trainedRows, Tensor labels, Tensor scales, Reals<T> logits,
+        Reals<T> gradient)
         where T : unmanaged, IFloatingPointIeee754<T>
     {
         Reals<T> loss = losses;
@@ -33,10 +35,10 @@ public static partial class LossHead
             loss[m] = logSumExp - logits[label];
             for (int v = 0; v < vocabulary; v++)
             {
-                logits[v] = scale[m] * (T.Exp(logits[v] - logSumExp) - (v == label ? T.One : T.Zero));
+                gradient[v] = scale[m] * (T.Exp(logits[v] - logSumExp) - (v == label ? T.One : T.Zero));
             }
 
-            RowGradientReference(dx, dWeightSum, x, weight, logits, row, vocabulary, channels);
+            RowGradientReference(dx, dWeightSum, x, weight, gradient, row, vocabulary, channels);
         }
     }
 

@@ -65,10 +65,12 @@ public static partial class LossHead
         switch (stream.Device.Kind)
         {
             case DeviceKind.Reference:
-                ForwardBackwardReference<double>(losses, dx, dWeightSum, x, weight, trainedRows, labels, scales, workspace);
+                ForwardBackwardReference<double>(losses, dx, dWeightSum, x, weight, trainedRows, labels, scales, workspace, workspace);
                 break;
             case DeviceKind.Plain:
-                ForwardBackwardReference<float>(losses, dx, dWeightSum, x, weight, trainedRows, labels, scales, workspace);
+                ForwardBackwardReference<float>(
+                    losses, dx, dWeightSum, x, weight, trainedRows, labels, scales, workspace,
+                    gradient: new Tensor(workspace.Address, x.DType, workspace.Shape));
                 break;
             case DeviceKind.Cpu:
                 ForwardBackwardCpu(
