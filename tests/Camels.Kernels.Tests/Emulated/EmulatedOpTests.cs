@@ -11,7 +11,7 @@ public class EmulatedOpTests
         get
         {
             TheoryData<string, string> data = [];
-            foreach (string op in (string[])["AdamW", "Add", "Bias", "Cast", "Gelu", "Relu", "RmsNorm", "SumOfSquares", "SwiGlu"])
+            foreach (string op in (string[])["AdamW", "Add", "Attention", "Bias", "CachedAttention", "Cast", "Gelu", "LossHead", "MatMul", "Relu", "RmsNorm", "SumOfSquares", "SwiGlu"])
             {
                 data.Add(op, "sm_80");
                 data.Add(op, "sm_90a");
