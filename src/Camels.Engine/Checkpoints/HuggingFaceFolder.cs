@@ -18,6 +18,9 @@ public sealed record ModelToWrite
     /// <summary>A folder whose tokenizer files and generation_config.json are copied byte for byte, or null.</summary>
     public string? CompanionFolder { get; init; }
 
+    /// <summary>Small files by name, which take the place of the companion folder's.</summary>
+    public IReadOnlyDictionary<string, byte[]> OwnFiles { get; init; } = new Dictionary<string, byte[]>();
+
     /// <summary>The bytes of weights in one file; more gives several files and an index.</summary>
     public long MaximumFileBytes { get; init; } = DefaultMaximumFileBytes;
 }
@@ -108,6 +111,11 @@ public sealed class HuggingFaceFolder : IDisposable
             folder.WriteFile(System.IO.Path.GetFileName(source), StrictJson.ReadBytes(source, MaximumCompanionBytes));
         }
 
+        foreach ((string name, byte[] content) in model.OwnFiles)
+        {
+            folder.WriteFile(name, content);
+        }
+
         if (!companions.Any(source => System.IO.Path.GetFileName(source) == GenerationConfigName))
         {
             folder.WriteFile(GenerationConfigName, ModelConfigFile.ToGenerationJson(model.Config));
@@ -118,7 +126,8 @@ public sealed class HuggingFaceFolder : IDisposable
     internal static long NeededBytes(ModelToWrite model)
     {
         const long RoomForSmallFiles = 1 << 16;
-        return SafetensorsWriter.FileBytes(model.Tensors) + Companions(model).Sum(file => new FileInfo(file).Length) + RoomForSmallFiles;
+        return SafetensorsWriter.FileBytes(model.Tensors) + Companions(model).Sum(file => new FileInfo(file).Length)
+            + model.OwnFiles.Values.Sum(content => (long)content.Length) + RoomForSmallFiles;
     }
 
     /// <inheritdoc/>
@@ -138,12 +147,17 @@ public sealed class HuggingFaceFolder : IDisposable
         }
     }
 
-    private static List<string> Companions(ModelToWrite model) => model.CompanionFolder is string folder
-        ? [
-            .. TokenizerFiles.Paths(folder),
-            .. ((string[])[ChatTemplateName, GenerationConfigName]).Select(name => System.IO.Path.Combine(folder, name)).Where(File.Exists),
-        ]
-        : [];
+    private static List<string> Companions(ModelToWrite model)
+    {
+        if (model.CompanionFolder is not string folder)
+        {
+            return [];
+        }
+
+        IEnumerable<string> others = ((string[])[ChatTemplateName, GenerationConfigName])
+            .Select(name => System.IO.Path.Combine(folder, name)).Where(File.Exists);
+        return [.. TokenizerFiles.Paths(folder).Concat(others).Where(file => !model.OwnFiles.ContainsKey(System.IO.Path.GetFileName(file)))];
+    }
 
     private void RequireTensors()
     {

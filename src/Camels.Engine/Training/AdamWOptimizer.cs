@@ -50,6 +50,10 @@ public sealed class AdamWOptimizer : IDisposable
     /// <summary>Which parameters decay by default: all, or the matrices alone.</summary>
     public static Func<Parameter, bool> DecaysBy(WeightDecayOn rule) => parameter => rule == WeightDecayOn.All || parameter.IsMatrix;
 
+    /// <summary>Which parameters open-instruct of 2023 decayed: all but biases and norms named as OPT names them, so LLaMA's norms too.</summary>
+    public static bool DecaysIn2023(Parameter parameter) =>
+        !parameter.Name.Contains("bias", StringComparison.Ordinal) && !parameter.Name.Contains("layer_norm.weight", StringComparison.Ordinal);
+
     /// <summary>Adds each tied use's gradient to its weight's own and empties it.</summary>
     public void FoldTied()
     {

@@ -139,9 +139,12 @@ public sealed class FinetuneRun(Recipe recipe, Device device, bool resume, IRunW
         long steps = recipe.Training.Steps ?? (long)recipe.Training.Epochs * loader.StepsPerEpoch;
         using ILanguageModel model = ModelCatalog.Create(start.Config, recipe.Precision, device);
         model.PredictedTokens = start.Tokenizer.VocabularySize;
+        bool isOf2023 = recipe.Data.Compatibility == Compatibility.OpenInstruct2023;
+        TrainingRecipe training = isOf2023 ? recipe.Training with { LossReduction = LossReduction.MicroBatchMean } : recipe.Training;
         using Trainer trainer = new(
-            model, device, new TrainerSettings(recipe.Training, recipe.Sharding.Lanes, recipe.Sharding.LanesPerCall, steps, recipe.Recompute),
-            new PreparedRows(data.Train, loader), data.Validation, data.Train.SourceNames.Count);
+            model, device, new TrainerSettings(training, recipe.Sharding.Lanes, recipe.Sharding.LanesPerCall, steps, recipe.Recompute),
+            new PreparedRows(data.Train, loader), data.Validation, data.Train.SourceNames.Count,
+            isOf2023 ? AdamWOptimizer.DecaysIn2023 : null);
         start.Fill(model, device.Stream);
         watcher.Note(
             $"{data.Train.Rows:N0} rows of up to {data.Train.LongestRow} tokens, {data.Train.TrainedTokens:N0} of {data.Train.Tokens:N0} tokens trained; "
@@ -152,15 +155,16 @@ public sealed class FinetuneRun(Recipe recipe, Device device, bool resume, IRunW
         Resume(folder, trainer, recipeText);
         _steps = steps;
         _stepsDone = trainer.StepsDone;
+        Func<ModelToWrite> written = Written(model, start, data.Train.Manifest.EosId);
         (long bytes, double seconds) = writer.Rehearse(
-            RunState.ToWrite(trainer, model, device, recipeText, start.CompanionFolder), Math.Max(1, (steps - trainer.StepsDone) / recipe.Checkpoint.EverySteps));
+            RunState.ToWrite(trainer, written(), device, recipeText), Math.Max(1, (steps - trainer.StepsDone) / recipe.Checkpoint.EverySteps));
         watcher.Note($"a checkpoint takes {bytes / 1e6:N1} MB; writing and reading one back took {seconds:N1} s");
         File.WriteAllText(folder.RecipePath, recipeText);
         File.Delete(folder.AuditPath);
         data.Audit.Write(folder.Path);
 
         using RunLog log = new(folder.LogPath, trainer.StepsDone, data.Train.SourceNames);
-        Loop loop = new(trainer, model, folder, writer, log, recipeText, start.CompanionFolder, steps, data.Validation);
+        Loop loop = new(trainer, written, folder, writer, log, recipeText, steps, data.Validation);
         bool isInterrupted = !RunSteps(loop);
         if (isInterrupted)
         {
@@ -168,9 +172,21 @@ public sealed class FinetuneRun(Recipe recipe, Device device, bool resume, IRunW
             return new RunOutcome(trainer.StepsDone, steps, IsInterrupted: true, ModelPath: null);
         }
 
-        HuggingFaceFolder.Export(folder.ModelPath, ModelWeights.ToWrite(model, start.CompanionFolder), replace: true);
+        HuggingFaceFolder.Export(folder.ModelPath, written(), replace: true);
         folder.WriteStatus(new RunStatus("finished", trainer.StepsDone, steps));
         return new RunOutcome(trainer.StepsDone, steps, IsInterrupted: false, folder.ModelPath);
+    }
+
+    // The model as it stands with the template that it is trained on, and with the token that ends its answers.
+    private Func<ModelToWrite> Written(ILanguageModel model, StartingModel start, int endId)
+    {
+        Dictionary<string, byte[]> ownFiles = TemplateExport.Files(start.CompanionFolder, ChatTemplate.Find(recipe.Data.Template), start.Tokenizer);
+        return () =>
+        {
+            ModelToWrite written = ModelWeights.ToWrite(model, start.CompanionFolder);
+            IReadOnlyList<int> eosIds = written.Config.EosIds.Contains(endId) ? written.Config.EosIds : [.. written.Config.EosIds, endId];
+            return written with { Config = written.Config with { EosIds = eosIds }, OwnFiles = ownFiles };
+        };
     }
 
     private void Resume(RunFolder folder, Trainer trainer, string recipeText)
@@ -203,7 +219,7 @@ public sealed class FinetuneRun(Recipe recipe, Device device, bool resume, IRunW
         {
             if (savedAt != loop.Trainer.StepsDone)
             {
-                _ = loop.Writer.Save(RunState.ToWrite(loop.Trainer, loop.Model, device, loop.Recipe, loop.ModelSource));
+                _ = loop.Writer.Save(RunState.ToWrite(loop.Trainer, loop.Written(), device, loop.Recipe));
                 savedAt = loop.Trainer.StepsDone;
             }
         }
@@ -243,7 +259,7 @@ public sealed class FinetuneRun(Recipe recipe, Device device, bool resume, IRunW
     }
 
     private sealed record Loop(
-        Trainer Trainer, ILanguageModel Model, RunFolder Folder, CheckpointWriter Writer, RunLog Log, string Recipe, string ModelSource, long Steps,
+        Trainer Trainer, Func<ModelToWrite> Written, RunFolder Folder, CheckpointWriter Writer, RunLog Log, string Recipe, long Steps,
         PreparedData? Validation);
 
     private sealed class Progress(IRunWatcher watcher) : IProgress<PreparationProgress>

@@ -214,4 +214,10 @@ public enum LossReduction
 
     /// <summary>The examples' own means.</summary>
     ExampleMean,
+
+    /// <summary>
+    /// The means over the trained tokens of each micro-step's rows: what open-instruct of 2023 had, whose micro-batch was the rows of one
+    /// device. A recipe asks for it with data.compatibility.
+    /// </summary>
+    MicroBatchMean,
 }

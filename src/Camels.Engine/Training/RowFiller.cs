@@ -9,12 +9,16 @@ namespace Camels.Engine.Training;
 /// </summary>
 /// <param name="longestRow">Tokens of the longest row.</param>
 /// <param name="reduction">How the step's loss is formed.</param>
-public sealed class RowFiller(int longestRow, LossReduction reduction)
+/// <param name="lanes">Rows of a micro-step.</param>
+/// <param name="batchSize">Most rows of a step.</param>
+public sealed class RowFiller(int longestRow, LossReduction reduction, int lanes = 1, int batchSize = 1)
 {
+    private readonly long[] _trainedOfMicroStep = new long[(batchSize + lanes - 1) / lanes];
     private readonly int[] _labels = new int[longestRow];
     private readonly double[] _scales = new double[longestRow];
     private long _trainedTokens;
     private long _trainedDocuments;
+    private int _microSteps;
 
     /// <summary>Counts a step's tokens, which the scales of its losses need.</summary>
     public void Count(IStepRows rows, long step, int rowsInStep, out long tokens, out long trainedTokens)
@@ -22,6 +26,8 @@ public sealed class RowFiller(int longestRow, LossReduction reduction)
         tokens = 0;
         _trainedTokens = 0;
         _trainedDocuments = 0;
+        _microSteps = (rowsInStep + lanes - 1) / lanes;
+        Array.Clear(_trainedOfMicroStep);
         for (int r = 0; r < rowsInStep; r++)
         {
             PackedRow row = rows.Row(step, r);
@@ -30,6 +36,7 @@ public sealed class RowFiller(int longestRow, LossReduction reduction)
             {
                 int trained = row.Trained[row.DocumentBounds[d]..row.DocumentBounds[d + 1]].Count((byte)1);
                 _trainedTokens += trained;
+                _trainedOfMicroStep[r / lanes] += trained;
                 _trainedDocuments += trained > 0 ? 1 : 0;
             }
         }
@@ -42,7 +49,8 @@ public sealed class RowFiller(int longestRow, LossReduction reduction)
     /// <param name="row">Its tokens.</param>
     /// <param name="losses">Is told the source of every trained token.</param>
     /// <param name="scaled">False for validation, which forms no gradient.</param>
-    public void Fill(TokenBatch batch, PackedRow row, StepLosses losses, bool scaled)
+    /// <param name="rowInStep">Number of the row in its step.</param>
+    public void Fill(TokenBatch batch, PackedRow row, StepLosses losses, bool scaled, int rowInStep = 0)
     {
         int trainedTokens = 0;
         for (int d = 0; d < row.DocumentSources.Length; d++)
@@ -50,7 +58,7 @@ public sealed class RowFiller(int longestRow, LossReduction reduction)
             int start = row.DocumentBounds[d];
             int end = row.DocumentBounds[d + 1];
             int trained = row.Trained[start..end].Count((byte)1);
-            double scale = scaled ? ScaleOf(trained) : 0;
+            double scale = scaled ? ScaleOf(trained, rowInStep / lanes) : 0;
             for (int t = start; t < end; t++)
             {
                 bool hasLabel = t + 1 < end && row.Trained[t + 1] != 0;
@@ -66,7 +74,10 @@ public sealed class RowFiller(int longestRow, LossReduction reduction)
         batch.AddLane(row.Ids, _labels.AsSpan(0, row.Ids.Length), row.DocumentBounds, _scales.AsSpan(0, trainedTokens));
     }
 
-    private double ScaleOf(int trainedInDocument) => reduction == LossReduction.Tokens
-        ? 1.0 / _trainedTokens
-        : 1.0 / ((double)_trainedDocuments * Math.Max(1, trainedInDocument));
+    private double ScaleOf(int trainedInDocument, int microStep) => reduction switch
+    {
+        LossReduction.Tokens => 1.0 / _trainedTokens,
+        LossReduction.ExampleMean => 1.0 / ((double)_trainedDocuments * Math.Max(1, trainedInDocument)),
+        _ => 1.0 / ((double)_microSteps * Math.Max(1, _trainedOfMicroStep[microStep])),
+    };
 }

@@ -1,6 +1,5 @@
 using System.Runtime.InteropServices;
 using Camels.Engine.Checkpoints;
-using Camels.Engine.Models;
 using Camels.Engine.Parameters;
 using Camels.Kernels;
 
@@ -18,7 +17,7 @@ public static class RunState
     private const string StepsDone = "steps_done";
 
     /// <summary>The trainer's state and its model as they are written.</summary>
-    public static CheckpointToWrite ToWrite(Trainer trainer, ILanguageModel model, Device device, string recipe, string? companionFolder)
+    public static CheckpointToWrite ToWrite(Trainer trainer, ModelToWrite model, Device device, string recipe)
     {
         List<TensorToWrite> state = [TensorToWrite.FromIntegers(StepsDone, trainer.StepsDone)];
         void Add(string name, Tensor tensor) => state.Add(TensorToWrite.FromTensor(device.Stream, name, tensor, tensor.DType));
@@ -32,7 +31,7 @@ public static class RunState
         return new CheckpointToWrite
         {
             Step = trainer.StepsDone,
-            Model = ModelWeights.ToWrite(model, companionFolder),
+            Model = model,
             State = state,
             Origin = OriginOf(device, recipe),
         };

@@ -92,7 +92,7 @@ public sealed class Trainer : IDisposable
         Pass = new Pass(device.Stream, _arena, model.Precision, _batch) { Recompute = settings.Recompute };
         _forwardBackward = new RepeatedWork<PassKey>(device.Stream, () => _model.ForwardBackward(Pass, _passLosses));
         _laneSum = new LaneSum(device.Stream, model, calls);
-        _filler = new RowFiller(longest, settings.Training.LossReduction);
+        _filler = new RowFiller(longest, settings.Training.LossReduction, _lanes, settings.Training.BatchSize);
         _losses = new StepLosses(_lanes, tokens, sources, model.Precision.Wide);
         _learningRate = Training.LearningRate.Of(settings.Training, settings.Steps);
     }
@@ -221,7 +221,7 @@ public sealed class Trainer : IDisposable
         {
             if (firstRow + lane < endRow)
             {
-                _filler.Fill(_batch, _rows.Row(step, firstRow + lane), _losses, scaled: true);
+                _filler.Fill(_batch, _rows.Row(step, firstRow + lane), _losses, scaled: true, rowInStep: firstRow + lane);
             }
             else
             {

@@ -70,6 +70,71 @@ public sealed class FinetuneRunTests : IDisposable
     }
 
     [Fact]
+    public void The_template_and_its_end_token_travel_with_the_model()
+    {
+        string template = Path.Combine(_folder, "mine.json");
+        File.WriteAllText(template, """{"system": "{content}", "user": "[U]{content}", "assistant": "[A]{content}{eos}", "end_token": "<|user|>\n"}""");
+        Recipe recipe = RecipeFor("template", steps: 2);
+        RunOutcome outcome = Run(recipe with { Data = recipe.Data with { Template = template } }, resume: false, stopAfter: int.MaxValue);
+        using JsonDocument config = JsonDocument.Parse(File.ReadAllText(Path.Combine(outcome.ModelPath!, "tokenizer_config.json")));
+        Assert.Contains("'[A]'", config.RootElement.GetProperty("chat_template").GetString());
+        Assert.True(File.Exists(Path.Combine(outcome.ModelPath!, TemplateExport.ConformanceName)));
+        Assert.True(File.Exists(Path.Combine(recipe.Output, "checkpoints", CheckpointFolders.NameOf(2), "model", TemplateExport.ConformanceName)));
+        using HuggingFaceFolder model = HuggingFaceFolder.Open(outcome.ModelPath!);
+        Assert.Equal([257, 258], model.Config.EosIds);
+    }
+
+    [Fact]
+    public void The_log_has_each_sources_loss_and_trained_tokens()
+    {
+        File.WriteAllText(Path.Combine(_folder, "other.jsonl"), """{"messages":[{"role":"user","content":"x"},{"role":"assistant","content":"long answer"}]}""" + "\n");
+        Recipe recipe = RecipeFor("sources", steps: 3);
+        recipe = recipe with
+        {
+            Data = recipe.Data with { Sources = [.. recipe.Data.Sources, new("messages", Path.Combine(_folder, "other.jsonl"))], Validation = new() },
+            Training = recipe.Training with { BatchSize = 1000 },
+        };
+        _ = Run(recipe, resume: false, stopAfter: int.MaxValue);
+        foreach (string line in File.ReadLines(Path.Combine(recipe.Output, "log.jsonl")))
+        {
+            JsonElement step = JsonDocument.Parse(line).RootElement;
+            JsonElement first = step.GetProperty("sources").GetProperty("messages");
+            JsonElement second = step.GetProperty("sources").GetProperty("messages_2");
+            long firstTokens = first.GetProperty("trained_tokens").GetInt64();
+            Assert.Equal(12, second.GetProperty("trained_tokens").GetInt64());
+            Assert.Equal(step.GetProperty("trained_tokens").GetInt64(), firstTokens + 12);
+            double mean = ((first.GetProperty("loss").GetDouble() * firstTokens) + (second.GetProperty("loss").GetDouble() * 12)) / (firstTokens + 12);
+            Assert.Equal(step.GetProperty("loss").GetDouble(), mean, tolerance: 1e-12);
+        }
+    }
+
+    // Means over micro-steps of two rows, then their mean: what open-instruct of 2023 reports.
+    [Fact]
+    public void The_loss_of_2023_is_a_mean_of_means()
+    {
+        Recipe now = RecipeFor("now", steps: 1);
+        now = now with
+        {
+            Data = now.Data with { Packing = false, Validation = new() },
+            Sharding = new ShardingRecipe { Lanes = 1 },
+            Training = now.Training with { BatchSize = 60, LossReduction = LossReduction.ExampleMean },
+        };
+        Recipe then = now with { Output = Path.Combine(_folder, "then"), Data = now.Data with { Compatibility = Compatibility.OpenInstruct2023 } };
+        Recipe pairs = then with { Output = Path.Combine(_folder, "pairs"), Sharding = new ShardingRecipe { Lanes = 2 } };
+        Recipe all = then with { Output = Path.Combine(_folder, "all"), Sharding = new ShardingRecipe { Lanes = 64 } };
+        Recipe tokens = now with { Output = Path.Combine(_folder, "tokens"), Training = now.Training with { LossReduction = LossReduction.Tokens } };
+        double[] losses = [.. new[] { now, then, pairs, all, tokens }.Select(recipe =>
+        {
+            _ = Run(recipe, resume: false, stopAfter: int.MaxValue);
+            return Losses(recipe.Output)[0];
+        })];
+        Assert.Equal(losses[0], losses[1], tolerance: 1e-12);     // a row a micro-step: the mean of the examples' means
+        Assert.Equal(losses[4], losses[3], tolerance: 1e-12);     // all rows in one: the mean over tokens
+        Assert.NotEqual(losses[0], losses[2], tolerance: 1e-6);
+        Assert.NotEqual(losses[4], losses[2], tolerance: 1e-6);
+    }
+
+    [Fact]
     public void A_changed_recipe_is_refused_and_more_steps_are_not()
     {
         Recipe recipe = RecipeFor("changed", steps: 2);
