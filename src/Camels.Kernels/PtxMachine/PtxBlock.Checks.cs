@@ -32,6 +32,34 @@ internal sealed class PtxRaces
     {
     }
 
+    public void Release(PtxWarp warp, PtxPhaseBarrier barrier, int lane)
+    {
+    }
+
+    public void Acquire(PtxWarp warp, PtxPhaseBarrier barrier, int lane)
+    {
+    }
+
+    public void IssueBox(PtxWarp warp, uint shared, int bytes, bool isWrite, int lane)
+    {
+    }
+
+    public void LandBox(PtxPhaseBarrier? barrier, uint shared, int bytes, bool isLoad)
+    {
+    }
+
+    public unsafe void IssueProduct(PtxWarp warp, PtxInstruction* instruction, ulong left, ulong right)
+    {
+    }
+
+    public void AwaitProducts(PtxWarp warp)
+    {
+    }
+
+    public void FenceProxy(PtxWarp warp)
+    {
+    }
+
     public void LandCopies(PtxWarp warp, uint[] destinations, uint mask, int bytes)
     {
     }

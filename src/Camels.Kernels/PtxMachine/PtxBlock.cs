@@ -17,6 +17,10 @@ internal sealed unsafe partial class PtxBlock : IDisposable
     // Interrupted warps run for so many instructions at most.
     private const int LongestSlice = 200;
 
+    // Where warps can run, one in so many turns lands a box instead.
+    private const int LandingOdds = 4;
+    private const int MostRegisters = 65_536;
+
     private readonly byte* _memory;
     private readonly PtxWarp[] _warps;
     private readonly PtxWarp[] _ready;
@@ -60,6 +64,9 @@ internal sealed unsafe partial class PtxBlock : IDisposable
 
     private PtxCounters _counters;
 
+    /// <summary>The four warps that make products together with this one.</summary>
+    public ReadOnlySpan<PtxWarp> Warpgroup(PtxWarp warp) => _warps.AsSpan(warp.Index / PtxProducts.Warps * PtxProducts.Warps, PtxProducts.Warps);
+
     /// <summary>Runs one block of the grid.</summary>
     public void Run(long index)
     {
@@ -73,6 +80,7 @@ internal sealed unsafe partial class PtxBlock : IDisposable
         }
 
         BeginBarriers();
+        BeginBulk();
         foreach (PtxWarp warp in _warps)
         {
             warp.Begin();
@@ -118,8 +126,14 @@ internal sealed unsafe partial class PtxBlock : IDisposable
     private void RunWarps()
     {
         long left = Settings.Options.MostInstructions;
-        while (_readyCount > 0)
+        while (_readyCount > 0 || _loads > 0)
         {
+            if (_loads > 0 && (_readyCount == 0 || Draw(LandingOdds) == 0))
+            {
+                LandOneLoad();
+                continue;
+            }
+
             int chosen = Draw(_readyCount);
             PtxWarp warp = _ready[chosen];
             long slice = Settings.Options.ChecksRaces ? 1 + Draw(LongestSlice) : left;
@@ -143,6 +157,19 @@ internal sealed unsafe partial class PtxBlock : IDisposable
         }
 
         RequireAllDone();
+        LandAllStores();
+        RequireRegisters();
+    }
+
+    // 65 536 registers of a multiprocessor, which setmaxnreg divides among the warps.
+    private void RequireRegisters()
+    {
+        int registers = _warps.Sum(warp => 32 * warp.RegisterLimit);
+        if (registers > MostRegisters)
+        {
+            throw _warps[0].Fail(
+                PtxFault.Deadlock, $"setmaxnreg asks for {registers:N0} registers in all, of which there are {MostRegisters:N0}: it waits for ever");
+        }
     }
 
     private void RequireAllDone()

@@ -82,6 +82,7 @@ internal static unsafe class PtxDriver
         cuFuncSetAttribute = &FunctionSetAttribute,
         cuLaunchKernel = &Launch,
         cuLaunchKernelEx = &LaunchEx,
+        cuTensorMapEncodeTiled = &EncodeTensorMap,
     };
 
     [UnmanagedCallersOnly]
@@ -298,6 +299,25 @@ internal static unsafe class PtxDriver
         _current!.Run(() => _current.Launch(
             function, new PtxDim((int)size->GridX, (int)size->GridY, (int)size->GridZ),
             new PtxDim((int)size->BlockX, (int)size->BlockY, (int)size->BlockZ), (int)size->SharedBytes, arguments));
+
+    // Matrices only: two dimensions, steps of 1, zeros outside.
+    [UnmanagedCallersOnly]
+    private static CudaStatus EncodeTensorMap(
+        void* map, int type, uint rank, void* address, ulong* extents, ulong* strides, uint* box, uint* steps, int interleave, int swizzle,
+        int promotion, int fill)
+    {
+        const int Float32 = 7;
+        if (rank != 2 || steps[0] != 1 || steps[1] != 1 || interleave != 0 || fill != 0 || swizzle is < 0 or > 3 || (ulong)map % 64 != 0)
+        {
+            return CudaStatus.InvalidValue;
+        }
+
+        PtxTensorMap? encoded = PtxTensorMap.Encode(
+            (ulong)address, extents[0], extents[1], strides[0], box[0], box[1], type == Float32 ? sizeof(float) : sizeof(ushort),
+            swizzle == 0 ? 0 : 16 << swizzle, out string _);
+        *(PtxTensorMap*)map = encoded ?? default;
+        return encoded is null ? CudaStatus.InvalidValue : CudaStatus.Success;
+    }
 
     private static CudaStatus Answer(int* place, int value)
     {

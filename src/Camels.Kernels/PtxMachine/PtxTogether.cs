@@ -35,6 +35,9 @@ internal static unsafe class PtxTogether
     {
     }
 
+    /// <summary>fence.proxy.async: what these threads wrote to shared memory is there for the engines that copy and multiply.</summary>
+    public static void FenceProxy(PtxWarp warp, PtxInstruction* instruction) => warp.Block.Checks?.FenceProxy(warp);
+
     /// <summary>bar.sync and barrier.sync: the id is A, the threads are B (-1 for the block); Count 1 arrives without waiting.</summary>
     public static void BlockBarrier(PtxWarp warp, PtxInstruction* instruction)
     {

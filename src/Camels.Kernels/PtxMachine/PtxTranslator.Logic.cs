@@ -64,7 +64,7 @@ internal sealed unsafe partial class PtxTranslator
 
     private void TranslatePredicateBits()
     {
-        _instruction.D = Predicate(_statement.Operands[0]);
+        _instruction.D = PredicateRegister(_statement.Operands[0]);
         _instruction.A = Predicate(_statement.Operands[1]);
         bool isInverse = _statement.Name == "xor" && _statement.Operands[2].Kind == PtxOperandKind.Immediate && _statement.Operands[2].Value != 0;
         _instruction.B = _statement.Operands.Length > 2 && !isInverse ? Predicate(_statement.Operands[2]) : _instruction.A;
@@ -190,7 +190,7 @@ internal sealed unsafe partial class PtxTranslator
         Need(operands: isCombined ? 4 : 3);
         Allow(comparison, "and", "or", "xor", type);
         PtxWidth width = WidthOfType(type);
-        _instruction.D = Predicate(_statement.Operands[0]);
+        _instruction.D = PredicateRegister(_statement.Operands[0]);
         _instruction.A = Source(_statement.Operands[1], width);
         _instruction.B = Source(_statement.Operands[2], width);
         if (isCombined)
@@ -325,7 +325,7 @@ internal sealed unsafe partial class PtxTranslator
 
     private void TranslatePredicateMove(PtxOperand destination, PtxOperand source)
     {
-        _instruction.D = Predicate(destination);
+        _instruction.D = PredicateRegister(destination);
         _instruction.Kind = PtxKind.Predicate;
         delegate*<byte*, PtxInstruction*, uint> handler;
         if (source.Kind == PtxOperandKind.Immediate)

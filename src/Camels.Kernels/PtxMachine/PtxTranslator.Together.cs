@@ -75,7 +75,7 @@ internal sealed unsafe partial class PtxTranslator
         _instruction.A = Source(_statement.Operands[1], PtxWidth.B32);
         _instruction.B = Source(_statement.Operands[2], PtxWidth.B32);
         _instruction.C = Source(_statement.Operands[3], PtxWidth.B32);
-        _instruction.More = Keep([Source(_statement.Operands[4], PtxWidth.B32), isPair ? Predicate(destination.Elements[1]) : -1]);
+        _instruction.More = Keep([Source(_statement.Operands[4], PtxWidth.B32), isPair ? PredicateRegister(destination.Elements[1]) : -1]);
         switch (_statement.Parts[2])
         {
             case "up": Effect(&Shuffle<Up>); return true;
@@ -92,7 +92,7 @@ internal sealed unsafe partial class PtxTranslator
         Allow("sync", "ballot", "any", "all", "uni", "b32", "pred");
         Need(operands: 3);
         bool isBallot = _statement.Has("ballot");
-        _instruction.D = isBallot ? Destination(_statement.Operands[0], PtxWidth.B32) : Predicate(_statement.Operands[0]);
+        _instruction.D = isBallot ? Destination(_statement.Operands[0], PtxWidth.B32) : PredicateRegister(_statement.Operands[0]);
         _instruction.A = Predicate(_statement.Operands[1]);
         _instruction.Immediate = _statement.Operands[1].IsNegated ? uint.MaxValue : 0;
         _instruction.B = Source(_statement.Operands[2], PtxWidth.B32);
@@ -138,7 +138,7 @@ internal sealed unsafe partial class PtxTranslator
         }
 
         _instruction.D = Destination(destination.Elements[0], PtxWidth.B32);
-        _instruction.More = Keep([Predicate(destination.Elements[1])]);
+        _instruction.More = Keep([PredicateRegister(destination.Elements[1])]);
         _instruction.B = Source(_statement.Operands[1], PtxWidth.B32);
         Effect(&Elect);
     }

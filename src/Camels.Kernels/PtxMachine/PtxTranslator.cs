@@ -173,6 +173,11 @@ internal sealed unsafe partial class PtxTranslator(PtxEntry entry)
             return Constant(PtxWidth.B32, operand.Value == 0 ? 0 : uint.MaxValue);
         }
 
+        return PredicateRegister(operand);
+    }
+
+    private int PredicateRegister(PtxOperand operand)
+    {
         RequireRegister(operand, PtxWidth.Predicate, allowsWider: false);
         return _places[operand.Register!];
     }

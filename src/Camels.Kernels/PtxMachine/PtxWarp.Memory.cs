@@ -107,6 +107,30 @@ internal sealed unsafe partial class PtxWarp
         return delta;
     }
 
+    /// <summary>The same for mbarriers, which are ordered by themselves.</summary>
+    public nint ResolveBarriers(ulong* addresses)
+    {
+        _isAtomic = true;
+        nint delta = Resolve(PtxSpace.Shared, addresses, bytes: 8, isWrite: true);
+        _isAtomic = false;
+        return delta;
+    }
+
+    /// <summary>Where bytes lie that one lane names by an address of no space: a parameter or global memory.</summary>
+    public byte* HostOfGeneric(ulong address, int bytes, int lane)
+    {
+        ulong parameter = address - PtxBlock.ParameterWindow;
+        if (parameter < (ulong)Block.Settings.Parameters.Length && parameter + (ulong)bytes <= (ulong)Block.Settings.Parameters.Length)
+        {
+            return Block.Parameters + parameter;
+        }
+
+        PtxAllocation? allocation = Block.Settings.Memory.Find(address);
+        return allocation is not null && (ulong)bytes <= allocation.End - address
+            ? (byte*)((nint)address + allocation.Delta)
+            : throw Fail(PtxFault.OutOfBounds, DescribeAccess(PtxSpace.Global, address, bytes, isWrite: false), lane);
+    }
+
     /// <summary>The addresses of the rows that a fragment load reads: 16 bytes each, given by the first 8, 16 or 32 lanes of a whole warp.</summary>
     public ulong* ResolveRows(PtxInstruction* instruction, out nint delta)
     {

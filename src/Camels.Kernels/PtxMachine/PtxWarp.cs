@@ -48,6 +48,7 @@ internal sealed unsafe partial class PtxWarp
         Registers = memory + ScratchBytes;
         long threads = block.Settings.Block.Count - (index * 32L);
         Copies = new PtxCopies(this);
+        Products = new PtxProducts(this);
         All = threads >= 32 ? uint.MaxValue : (1u << (int)threads) - 1;
         FillConstants();
     }
@@ -82,6 +83,15 @@ internal sealed unsafe partial class PtxWarp
     /// <summary>cp.async that has not landed.</summary>
     public PtxCopies Copies { get; }
 
+    /// <summary>For each thread the group that its next store of a box belongs to.</summary>
+    public int[] BulkGroups { get; } = new int[32];
+
+    /// <summary>Products of the warpgroup that have not been waited for.</summary>
+    public PtxProducts Products { get; }
+
+    /// <summary>Registers of each thread, as setmaxnreg said last; 0 where it did not.</summary>
+    public int RegisterLimit { get; set; }
+
     public PtxInstruction* Current { get; private set; }
 
     public PtxWait Wait { get; set; }
@@ -109,6 +119,9 @@ internal sealed unsafe partial class PtxWarp
         Active = All;
         Wait = PtxWait.None;
         Copies.Begin();
+        Products.Begin();
+        Array.Clear(BulkGroups);
+        RegisterLimit = 0;
         new Span<byte>(Registers, _program.PredicateBytes).Clear();
         foreach ((int offset, int bytes) in _program.Poisoned)
         {

