@@ -204,7 +204,7 @@ DEVICE float largest_logit(const float* logits, int vocabulary, Shared* shared) 
     return largest;
 }
 
-// The token is -1 and its log-probability NaN where a logit is NaN or infinite, none is finite, or the uniform number is outside [0, 1).
+// The token is -1 where a logit is NaN or +inf or none is finite, -2 where the uniform number is outside [0, 1); its log-probability is NaN.
 // greedy: temperature 0. top_k 0 and top_p 0 keep all; top_p is a fraction of 2^64. Shared memory: sizeof(Shared) and 8 bytes for each 512
 // logits.
 //   tokens (rows)   log_probabilities (rows)   logits (rows, vocabulary)   uniforms (rows)
@@ -217,9 +217,10 @@ KERNEL BOUNDS(512, 1) sample_forward_f32(
     logits += (long long)n * vocabulary;
     Row row = {logits, vocabulary, largest_logit(logits, vocabulary, shared), temperature};
     float uniform = uniforms[n];
-    if (!(absolute(row.largest) < bits_to_float(0x7F800000u) && uniform >= 0.0f && uniform < 1.0f)) {
+    bool has_probabilities = absolute(row.largest) < bits_to_float(0x7F800000u);
+    if (!has_probabilities || !(uniform >= 0.0f && uniform < 1.0f)) {
         if (thread_x() == 0) {
-            tokens[n] = -1;
+            tokens[n] = has_probabilities ? -2 : -1;
             log_probabilities[n] = bits_to_float(0x7FC00000u);
         }
 

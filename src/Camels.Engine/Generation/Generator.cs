@@ -253,6 +253,7 @@ public sealed class Generator
             Sample.Forward(
                 stream, tokens: head.Drawn, logProbabilities: head.LogProbabilities, logits: head.Logits, uniforms: head.Uniforms, in settings);
             HostTransfer.ToHost<int>(stream, head.Drawn, _drawn.AsSpan(0, count));
+            Sample.RequireTokens(_drawn.AsSpan(0, count));
             HostNumbers.ToHost(stream, head.LogProbabilities, _logProbabilities.AsSpan(0, count));
         }
 

@@ -12,47 +12,55 @@ public class ActivationTests
     private static readonly float[] _extremes =
         [-3e38f, -1000, -89, -1e-40f, 0, 1e-40f, 89, 1000, 3e38f];
 
-    [Fact]
-    public void Silu_neither_overflows_nor_loses_large_numbers()
+    [Theory]
+    [InlineData("cpu")]
+    [InlineData("emulated")]
+    public void Silu_neither_overflows_nor_loses_large_numbers(string deviceName)
     {
         float[] expected = [-0f, -0f, -89 * MathF.Exp(-89), -0f, 0, 0, 89, 1000, 3e38f];
-        float[] hidden = Run((cpu, tensors, x, y) => SwiGlu.Forward(cpu.Stream, hidden: y, gated: x, raised: Ones(tensors)));
+        float[] hidden = Run(deviceName, (device, tensors, x, y) => SwiGlu.Forward(device.Stream, hidden: y, gated: x, raised: Ones(tensors)));
         AssertClose(expected, hidden);
     }
 
-    [Fact]
-    public void The_gradient_of_silu_is_finite_everywhere()
+    [Theory]
+    [InlineData("cpu")]
+    [InlineData("emulated")]
+    public void The_gradient_of_silu_is_finite_everywhere(string deviceName)
     {
         float[] expected = [0, 0, -88 * MathF.Exp(-89), 0.5f, 0.5f, 0.5f, 1, 1, 1];
-        float[] dGated = Run((cpu, tensors, x, y) => SwiGlu.Backward(
-            cpu.Stream, dGated: y, dRaised: tensors.New(DType.F32, 9), dHidden: Ones(tensors), gated: x, raised: Ones(tensors)));
+        float[] dGated = Run(deviceName, (device, tensors, x, y) => SwiGlu.Backward(
+            device.Stream, dGated: y, dRaised: tensors.New(DType.F32, 9), dHidden: Ones(tensors), gated: x, raised: Ones(tensors)));
         AssertClose(expected, dGated);
     }
 
-    [Fact]
-    public void Gelu_and_its_gradient_are_finite_everywhere()
+    [Theory]
+    [InlineData("cpu")]
+    [InlineData("emulated")]
+    public void Gelu_and_its_gradient_are_finite_everywhere(string deviceName)
     {
-        float[] gelu = Run((cpu, _, x, y) => Gelu.Forward(cpu.Stream, y: y, x: x));
-        float[] gradient = Run((cpu, tensors, x, y) => Gelu.Backward(cpu.Stream, dx: y, dy: Ones(tensors), x: x));
+        float[] gelu = Run(deviceName, (device, _, x, y) => Gelu.Forward(device.Stream, y: y, x: x));
+        float[] gradient = Run(deviceName, (device, tensors, x, y) => Gelu.Backward(device.Stream, dx: y, dy: Ones(tensors), x: x));
         AssertClose([0, 0, 0, 0, 0, 0, 89, 1000, 3e38f], gelu);
         AssertClose([0, 0, 0, 0.5f, 0.5f, 0.5f, 1, 1, 1], gradient);
     }
 
     /// <summary>In a vector or in a scalar tail: a result must not depend on how many elements stand beside it.</summary>
-    [Fact]
-    public void An_element_has_the_same_bits_alone_and_among_others()
+    [Theory]
+    [InlineData("cpu")]
+    [InlineData("emulated")]
+    public void An_element_has_the_same_bits_alone_and_among_others(string deviceName)
     {
         const int Elements = 64;
-        using Device cpu = Device.OpenCpu(threads: 1);
-        using HostTensors tensors = new(cpu);
+        using Device device = TestTensors.Open(deviceName);
+        using TestTensors tensors = new(device);
         Tensor x = tensors.Of([.. Enumerable.Range(0, Elements).Select(i => (i * 0.37f) - 12)]);
         Tensor other = tensors.Normal(new Random(1), DType.F32, Elements);
         Tensor second = tensors.New(DType.F32, Elements);
         foreach (Action<Tensor, Tensor, Tensor> run in (Action<Tensor, Tensor, Tensor>[])[
-            (y, x, _) => Gelu.Forward(cpu.Stream, y: y, x: x), (y, x, dy) => Gelu.Backward(cpu.Stream, dx: y, dy: dy, x: x),
-            (y, x, raised) => SwiGlu.Forward(cpu.Stream, hidden: y, gated: x, raised: raised),
+            (y, x, _) => Gelu.Forward(device.Stream, y: y, x: x), (y, x, dy) => Gelu.Backward(device.Stream, dx: y, dy: dy, x: x),
+            (y, x, raised) => SwiGlu.Forward(device.Stream, hidden: y, gated: x, raised: raised),
             (y, x, raised) => SwiGlu.Backward(
-                cpu.Stream, dGated: y, dRaised: second.Rows(0, y.Shape[0]), dHidden: raised, gated: x, raised: raised)])
+                device.Stream, dGated: y, dRaised: second.Rows(0, y.Shape[0]), dHidden: raised, gated: x, raised: raised)])
         {
             Tensor together = tensors.New(DType.F32, Elements);
             Tensor alone = tensors.New(DType.F32, Elements);
@@ -62,42 +70,47 @@ public class ActivationTests
                 run(alone.Rows(i, 1), x.Rows(i, 1), other.Rows(i, 1));
             }
 
-            Assert.Equal(together.AsSpan<int>().ToArray(), alone.AsSpan<int>().ToArray());
+            Assert.Equal(tensors.Read<int>(together), tensors.Read<int>(alone));
         }
     }
 
-    [Fact]
-    public void NaN_stays_NaN()
+    [Theory]
+    [InlineData("cpu")]
+    [InlineData("emulated")]
+    public void NaN_stays_NaN(string deviceName)
     {
-        using Device cpu = Device.OpenCpu(threads: 1);
-        using HostTensors tensors = new(cpu);
+        using Device device = TestTensors.Open(deviceName);
+        using TestTensors tensors = new(device);
         Tensor x = tensors.Of([.. Enumerable.Repeat(float.NaN, 9)]);
         Tensor y = tensors.New(DType.F32, 9);
         foreach (Action forward in (Action[])[
-            () => Gelu.Forward(cpu.Stream, y: y, x: x), () => Relu.Forward(cpu.Stream, y: y, x: x),
-            () => SwiGlu.Forward(cpu.Stream, hidden: y, gated: x, raised: Ones(tensors)),
-            () => Gelu.Backward(cpu.Stream, dx: y, dy: Ones(tensors), x: x)])
+            () => Gelu.Forward(device.Stream, y: y, x: x), () => Relu.Forward(device.Stream, y: y, x: x),
+            () => SwiGlu.Forward(device.Stream, hidden: y, gated: x, raised: Ones(tensors)),
+            () => Gelu.Backward(device.Stream, dx: y, dy: Ones(tensors), x: x)])
         {
-            y.FillBytes(0);
+            tensors.Fill(y, 0);
             forward();
-            Assert.All(y.AsSpan<float>().ToArray(), value => Assert.True(float.IsNaN(value)));
+            Assert.All(tensors.Read<float>(y), value => Assert.True(float.IsNaN(value)));
         }
     }
 
     /// <summary>x * P(x) with P through the complementary error function, to a few units in the last place in the lower tail too.</summary>
-    [Fact]
-    public void Gelu_keeps_its_relative_accuracy_in_the_lower_tail()
+    [Theory]
+    [InlineData("cpu")]
+    [InlineData("emulated")]
+    public void Gelu_keeps_its_relative_accuracy_in_the_lower_tail(string deviceName)
     {
         float[] inputs = [.. Enumerable.Range(0, 24_000).Select(i => -12f + (i * 0.001f))];
-        using Device cpu = Device.OpenCpu(threads: 1);
-        using HostTensors tensors = new(cpu);
+        using Device device = TestTensors.Open(deviceName);
+        using TestTensors tensors = new(device);
         Tensor y = tensors.New(DType.F32, inputs.Length);
-        Gelu.Forward(cpu.Stream, y: y, x: tensors.Of(inputs));
+        Gelu.Forward(device.Stream, y: y, x: tensors.Of(inputs));
+        float[] results = tensors.Read<float>(y);
         for (int i = 0; i < inputs.Length; i++)
         {
             double expected = inputs[i] * (inputs[i] < 0 ? Tail(-inputs[i]) : 1 - Tail(inputs[i]));
             Assert.InRange(
-                Math.Abs(y.AsSpan<float>()[i] - expected), 0, 4 * Numbers.HalfUlp(DType.F32) * 2 * Math.Abs(expected));
+                Math.Abs(results[i] - expected), 0, 4 * Numbers.HalfUlp(DType.F32) * 2 * Math.Abs(expected));
         }
     }
 
@@ -127,16 +140,16 @@ public class ActivationTests
         return density / fraction;
     }
 
-    private static float[] Run(Action<Device, HostTensors, Tensor, Tensor> run)
+    private static float[] Run(string deviceName, Action<Device, TestTensors, Tensor, Tensor> run)
     {
-        using Device cpu = Device.OpenCpu(threads: 1);
-        using HostTensors tensors = new(cpu);
+        using Device device = TestTensors.Open(deviceName);
+        using TestTensors tensors = new(device);
         Tensor y = tensors.New(DType.F32, 9);
-        run(cpu, tensors, tensors.Of(_extremes), y);
-        return y.AsSpan<float>().ToArray();
+        run(device, tensors, tensors.Of(_extremes), y);
+        return tensors.Read<float>(y);
     }
 
-    private static Tensor Ones(HostTensors tensors) => tensors.Of([.. Enumerable.Repeat(1f, 9)]);
+    private static Tensor Ones(TestTensors tensors) => tensors.Of([.. Enumerable.Repeat(1f, 9)]);
 
     private static void AssertClose(float[] expected, float[] actual)
     {

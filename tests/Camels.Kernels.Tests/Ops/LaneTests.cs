@@ -15,42 +15,52 @@ public class LaneTests
     private const int Vocabulary = 6;
     private static readonly int[] _lanes = [0, 7, 7, 12, 20, 31, 33, 40, 41];
 
-    private delegate void Backward(HostTensors tensors, DeviceStream stream, Tensor sum, Rows rows);
+    private delegate void Backward(TestTensors tensors, DeviceStream stream, Tensor sum, Rows rows);
 
-    [Fact]
-    public void RmsNorm_sums_lanes_in_a_tree() => AssertTree([Channels], (tensors, stream, sum, rows) => RmsNorm.Backward(
+    [Theory]
+    [InlineData("cpu")]
+    [InlineData("emulated")]
+    public void RmsNorm_sums_lanes_in_a_tree(string deviceName) => AssertTree(deviceName, [Channels], (tensors, stream, sum, rows) => RmsNorm.Backward(
         stream, dx: tensors.New(DType.F32, rows.Count, Channels), dWeightSum: sum, dy: rows.Dy, x: rows.X,
         weight: tensors.New(DType.F32, Channels), rstd: rows.Statistic, laneBounds: rows.LaneBounds));
 
-    [Fact]
-    public void LayerNorm_sums_weights_in_a_tree() => AssertTree([Channels], (tensors, stream, sum, rows) =>
+    [Theory]
+    [InlineData("cpu")]
+    [InlineData("emulated")]
+    public void LayerNorm_sums_weights_in_a_tree(string deviceName) => AssertTree(deviceName, [Channels], (tensors, stream, sum, rows) =>
         LayerNormBackward(tensors, stream, dWeightSum: sum, dBiasSum: tensors.New(DType.F32, Channels), rows));
 
-    [Fact]
-    public void LayerNorm_sums_biases_in_a_tree() => AssertTree([Channels], (tensors, stream, sum, rows) =>
+    [Theory]
+    [InlineData("cpu")]
+    [InlineData("emulated")]
+    public void LayerNorm_sums_biases_in_a_tree(string deviceName) => AssertTree(deviceName, [Channels], (tensors, stream, sum, rows) =>
         LayerNormBackward(tensors, stream, dWeightSum: tensors.New(DType.F32, Channels), dBiasSum: sum, rows));
 
-    [Fact]
-    public void Bias_sums_lanes_in_a_tree() => AssertTree([Channels], (tensors, stream, sum, rows) =>
+    [Theory]
+    [InlineData("cpu")]
+    [InlineData("emulated")]
+    public void Bias_sums_lanes_in_a_tree(string deviceName) => AssertTree(deviceName, [Channels], (tensors, stream, sum, rows) =>
         Bias.Backward(stream, dBiasSum: sum, dy: rows.Dy, laneBounds: rows.LaneBounds));
 
-    [Fact]
-    public void Embedding_sums_lanes_in_a_tree() => AssertTree([Vocabulary, Channels], (tensors, stream, sum, rows) =>
+    [Theory]
+    [InlineData("cpu")]
+    [InlineData("emulated")]
+    public void Embedding_sums_lanes_in_a_tree(string deviceName) => AssertTree(deviceName, [Vocabulary, Channels], (tensors, stream, sum, rows) =>
     {
         int[] order = new int[rows.Count];
-        Embedding.SortPositions(rows.Ids.AsSpan<int>(), order);
+        Embedding.SortPositions(tensors.Read<int>(rows.Ids), order);
         Embedding.Backward(stream, dWeightSum: sum, dy: rows.Dy, ids: rows.Ids, order: tensors.Of(order), laneBounds: rows.LaneBounds);
     });
 
-    private static void LayerNormBackward(HostTensors tensors, DeviceStream stream, Tensor dWeightSum, Tensor dBiasSum, Rows rows) =>
+    private static void LayerNormBackward(TestTensors tensors, DeviceStream stream, Tensor dWeightSum, Tensor dBiasSum, Rows rows) =>
         LayerNorm.Backward(
             stream, dx: tensors.New(DType.F32, rows.Count, Channels), dWeightSum: dWeightSum, dBiasSum: dBiasSum, dy: rows.Dy, x: rows.X,
             weight: tensors.New(DType.F32, Channels), mean: rows.Statistic, rstd: rows.Statistic, laneBounds: rows.LaneBounds);
 
-    private static void AssertTree(int[] extents, Backward backward)
+    private static void AssertTree(string deviceName, int[] extents, Backward backward)
     {
-        using Device cpu = Device.OpenCpu(threads: 2);
-        using HostTensors tensors = new(cpu);
+        using Device device = TestTensors.Open(deviceName);
+        using TestTensors tensors = new(device);
         Rows all = new(tensors);
         float[] together = Sum(firstLane: 0, lanes: 8);
         Assert.Equal(together, Tree(firstLane: 0, lanes: 8, leaf: 4));
@@ -60,8 +70,8 @@ public class LaneTests
         float[] Sum(int firstLane, int lanes)
         {
             Tensor sum = tensors.New(DType.F32, extents);
-            backward(tensors, cpu.Stream, sum, all.OfLanes(tensors, firstLane, lanes));
-            return sum.AsSpan<float>().ToArray();
+            backward(tensors, device.Stream, sum, all.OfLanes(tensors, firstLane, lanes));
+            return tensors.Read<float>(sum);
         }
 
         float[] Tree(int firstLane, int lanes, int leaf) => lanes == leaf
@@ -71,7 +81,7 @@ public class LaneTests
 
     private sealed record Rows(Tensor Dy, Tensor X, Tensor Statistic, Tensor Ids, Tensor LaneBounds)
     {
-        public Rows(HostTensors tensors)
+        public Rows(TestTensors tensors)
             : this(
                 tensors.Normal(new Random(1), DType.F32, _lanes[^1], Channels), tensors.Normal(new Random(2), DType.F32, _lanes[^1], Channels),
                 tensors.Normal(new Random(3), DType.F32, _lanes[^1]), tensors.Of([.. Enumerable.Range(0, _lanes[^1]).Select(n => n * n % Vocabulary)]),
@@ -81,7 +91,7 @@ public class LaneTests
 
         public int Count => Dy.Shape[0];
 
-        public Rows OfLanes(HostTensors tensors, int firstLane, int lanes)
+        public Rows OfLanes(TestTensors tensors, int firstLane, int lanes)
         {
             int start = _lanes[firstLane];
             int count = _lanes[firstLane + lanes] - start;

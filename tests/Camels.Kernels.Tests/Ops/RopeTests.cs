@@ -13,7 +13,7 @@ public class RopeTests
     public void A_position_outside_the_tables_is_named(int position)
     {
         using Device cpu = Device.OpenCpu(threads: 1);
-        using HostTensors tensors = new(cpu);
+        using TestTensors tensors = new(cpu);
         Tensor x = tensors.New(DType.F32, 3, 4);
         Tensor table = tensors.New(DType.F32, 4, 2);
         ArgumentException error = Assert.Throws<ArgumentException>(() => Rope.Forward(
@@ -28,7 +28,7 @@ public class RopeTests
     public void Heads_that_do_not_fit_are_refused(int headWidth, int pairs)
     {
         using Device cpu = Device.OpenCpu(threads: 1);
-        using HostTensors tensors = new(cpu);
+        using TestTensors tensors = new(cpu);
         Tensor x = tensors.New(DType.F32, 1, 4);
         Tensor table = tensors.New(DType.F32, 4, pairs);
         ArgumentException error = Assert.Throws<ArgumentException>(() => Rope.Forward(
@@ -37,18 +37,20 @@ public class RopeTests
     }
 
     /// <summary>A quarter turn: (a, b) becomes (−b, a), columns behind the rotated ones stay, and the backward turns back.</summary>
-    [Fact]
-    public void Pairs_are_half_a_rotation_apart()
+    [Theory]
+    [InlineData("cpu")]
+    [InlineData("emulated")]
+    public void Pairs_are_half_a_rotation_apart(string deviceName)
     {
-        using Device cpu = Device.OpenCpu(threads: 1);
-        using HostTensors tensors = new(cpu);
+        using Device device = TestTensors.Open(deviceName);
+        using TestTensors tensors = new(device);
         Tensor x = tensors.Of(1f, 2, 3, 4, 5, 6).Reshape(1, 6);
         Tensor y = tensors.New(DType.F32, 1, 6);
         Tensor cosines = tensors.New(DType.F32, 1, 2);
         Tensor sines = tensors.Of(1f, 1).Reshape(1, 2);
-        Rope.Forward(cpu.Stream, y: y, x: x, positions: tensors.Of(0), cosines: cosines, sines: sines, headWidth: 6);
-        Assert.Equal([-3f, -4, 1, 2, 5, 6], y.AsSpan<float>().ToArray());
-        Rope.Backward(cpu.Stream, dx: y, dy: y, positions: tensors.Of(0), cosines: cosines, sines: sines, headWidth: 6);
-        Assert.Equal(x.AsSpan<float>().ToArray(), y.AsSpan<float>().ToArray());
+        Rope.Forward(device.Stream, y: y, x: x, positions: tensors.Of(0), cosines: cosines, sines: sines, headWidth: 6);
+        Assert.Equal([-3f, -4, 1, 2, 5, 6], tensors.Read<float>(y));
+        Rope.Backward(device.Stream, dx: y, dy: y, positions: tensors.Of(0), cosines: cosines, sines: sines, headWidth: 6);
+        Assert.Equal(tensors.Read<float>(x), tensors.Read<float>(y));
     }
 }

@@ -10,27 +10,34 @@ public class SampleTests
     private const float Lowest = float.NegativeInfinity;
 
     [Theory]
-    [InlineData(1.0, 0, 1.0)]
-    [InlineData(0.5, 0, 1.0)]
-    [InlineData(1.0, 4, 1.0)]
-    [InlineData(1.0, 0, 0.8)]
-    [InlineData(2.0, 5, 0.7)]
-    public void Evenly_spread_uniforms_give_the_exact_distribution(double temperature, int topK, double topP)
+    [InlineData("cpu", 1.0, 0, 1.0)]
+    [InlineData("emulated", 1.0, 0, 1.0)]
+    [InlineData("cpu", 0.5, 0, 1.0)]
+    [InlineData("emulated", 0.5, 0, 1.0)]
+    [InlineData("cpu", 1.0, 4, 1.0)]
+    [InlineData("emulated", 1.0, 4, 1.0)]
+    [InlineData("cpu", 1.0, 0, 0.8)]
+    [InlineData("emulated", 1.0, 0, 0.8)]
+    [InlineData("cpu", 2.0, 5, 0.7)]
+    [InlineData("emulated", 2.0, 5, 0.7)]
+    public void Evenly_spread_uniforms_give_the_exact_distribution(string deviceName, double temperature, int topK, double topP)
     {
         // In descending order: 0.36, 0.24, 0.18, 0.12, 0.06, 0.04 before temperature.
         float[] logits = [.. new[] { 0.12, 0.36, 0.04, 0.24, 0.06, 0.18 }.Select(p => (float)Math.Log(p))];
-        const int Draws = 20_000;
-        int[] tokens = Draw(logits, [.. Enumerable.Range(0, Draws).Select(i => (i + 0.5f) / Draws)], Settings(temperature, topK, topP));
+        int draws = deviceName == "emulated" ? 400 : 20_000;
+        int[] tokens = Draw(deviceName, logits, [.. Enumerable.Range(0, draws).Select(i => (i + 0.5f) / draws)], Settings(temperature, topK, topP));
         double[] expected = Distribution(logits, temperature, topK, topP);
         for (int v = 0; v < logits.Length; v++)
         {
             // Each token owns one interval of uniforms: its count is off by at most one at either end.
-            Assert.InRange(tokens.Count(token => token == v), (expected[v] * Draws) - 1, (expected[v] * Draws) + 1);
+            Assert.InRange(tokens.Count(token => token == v), (expected[v] * draws) - 1, (expected[v] * draws) + 1);
         }
     }
 
-    [Fact]
-    public void Cpu_and_reference_draw_the_same_tokens()
+    [Theory]
+    [InlineData("cpu")]
+    [InlineData("emulated")]
+    public void Tokens_are_those_of_the_reference(string deviceName)
     {
         Random random = new(5);
         float[] uniforms = [.. Enumerable.Range(0, 64).Select(_ => 0.999f * random.NextSingle())];
@@ -38,116 +45,135 @@ public class SampleTests
             Settings(0, 0, 1), Settings(1, 0, 1), Settings(0.7, 40, 1), Settings(1.5, 0, 0.9), Settings(1, 100, 0.3), Settings(1, 443, 0.999)])
         {
             float[] logits = [.. Enumerable.Range(0, 443).Select(_ => MathF.Round((float)(3 * Numbers.Normal(random)), 1))];    // ties
-            Assert.Equal(Draw(logits, uniforms, settings, onReference: true), Draw(logits, uniforms, settings));
+            Assert.Equal(Draw("reference", logits, uniforms, settings), Draw(deviceName, logits, uniforms, settings));
         }
     }
 
     [Theory]
-    [InlineData(0.0, 0, 1.0)]
-    [InlineData(1.0, 1, 1.0)]
-    [InlineData(1.0, 0, 1e-9)]
-    [InlineData(1e-30, 0, 1.0)]
-    [InlineData(1e-60, 0, 1.0)]
-    public void Ties_of_the_largest_go_to_the_lowest_id(double temperature, int topK, double topP)
+    [InlineData("cpu", 0.0, 0, 1.0)]
+    [InlineData("emulated", 0.0, 0, 1.0)]
+    [InlineData("cpu", 1.0, 1, 1.0)]
+    [InlineData("emulated", 1.0, 1, 1.0)]
+    [InlineData("cpu", 1.0, 0, 1e-9)]
+    [InlineData("emulated", 1.0, 0, 1e-9)]
+    [InlineData("cpu", 1e-30, 0, 1.0)]
+    [InlineData("emulated", 1e-30, 0, 1.0)]
+    [InlineData("cpu", 1e-60, 0, 1.0)]
+    [InlineData("emulated", 1e-60, 0, 1.0)]
+    public void Ties_of_the_largest_go_to_the_lowest_id(string deviceName, double temperature, int topK, double topP)
     {
-        int[] tokens = Draw([-3, 2, 1, 2, 2, -7, 0, 1, 1], [0f, 0.3f], Settings(temperature, topK, topP));
+        int[] tokens = Draw(deviceName, [-3, 2, 1, 2, 2, -7, 0, 1, 1], [0f, 0.3f], Settings(temperature, topK, topP));
         Assert.Equal([1, 1], tokens);
     }
 
-    [Fact]
-    public void Equal_logits_are_cut_at_the_highest_ids()
+    [Theory]
+    [InlineData("cpu")]
+    [InlineData("emulated")]
+    public void Equal_logits_are_cut_at_the_highest_ids(string deviceName)
     {
         float[] equal = new float[10];
         float[] uniforms = [.. Enumerable.Range(0, 40).Select(i => (i + 0.5f) / 40)];
-        Assert.Equal(Enumerable.Range(0, 10), Draw(equal, uniforms, Settings(1, 0, 1)).Distinct());
-        Assert.Equal([0, 1, 2], Draw(equal, uniforms, Settings(1, 3, 1)).Distinct());
-        Assert.Equal([0, 1, 2, 3, 4], Draw(equal, uniforms, Settings(1, 0, 0.5)).Distinct());
-        Assert.Equal([0, 1, 2, 3], Draw(equal, uniforms, Settings(1, 8, 0.5)).Distinct());
+        Assert.Equal(Enumerable.Range(0, 10), Draw(deviceName, equal, uniforms, Settings(1, 0, 1)).Distinct());
+        Assert.Equal([0, 1, 2], Draw(deviceName, equal, uniforms, Settings(1, 3, 1)).Distinct());
+        Assert.Equal([0, 1, 2, 3, 4], Draw(deviceName, equal, uniforms, Settings(1, 0, 0.5)).Distinct());
+        Assert.Equal([0, 1, 2, 3], Draw(deviceName, equal, uniforms, Settings(1, 8, 0.5)).Distinct());
     }
 
-    [Fact]
-    public void Zero_and_minus_zero_are_equal_logits()
+    [Theory]
+    [InlineData("cpu")]
+    [InlineData("emulated")]
+    public void Zero_and_minus_zero_are_equal_logits(string deviceName)
     {
         float[] uniforms = [0f, 0.3f, 0.6f, 0.9f];
-        Assert.Equal([0, 0, 1, 1], Draw([-0f, 0f, -0f, 0f], uniforms, Settings(1, 2, 1)));
+        Assert.Equal([0, 0, 1, 1], Draw(deviceName, [-0f, 0f, -0f, 0f], uniforms, Settings(1, 2, 1)));
     }
 
-    [Fact]
-    public void Logits_of_minus_infinity_are_never_drawn()
+    [Theory]
+    [InlineData("cpu")]
+    [InlineData("emulated")]
+    public void Logits_of_minus_infinity_are_never_drawn(string deviceName)
     {
         float[] uniforms = [0f, 0.25f, 0.5f, 0.9999f];
-        Assert.Equal([2, 2, 4, 4], Draw([Lowest, Lowest, 1, Lowest, 1, Lowest], uniforms, Settings(1, 0, 1)));
-        Assert.Equal([2, 2, 4, 4], Draw([Lowest, Lowest, 1, Lowest, 1, Lowest], uniforms, Settings(1, 5, 0.99999)));
+        Assert.Equal([2, 2, 4, 4], Draw(deviceName, [Lowest, Lowest, 1, Lowest, 1, Lowest], uniforms, Settings(1, 0, 1)));
+        Assert.Equal([2, 2, 4, 4], Draw(deviceName, [Lowest, Lowest, 1, Lowest, 1, Lowest], uniforms, Settings(1, 5, 0.99999)));
     }
 
-    [Fact]
-    public void The_log_probability_is_that_of_the_plain_softmax()
+    [Theory]
+    [InlineData("cpu")]
+    [InlineData("emulated")]
+    public void The_log_probability_is_that_of_the_plain_softmax(string deviceName)
     {
-        using Device cpu = Device.OpenCpu(threads: 1);
-        using HostTensors tensors = new(cpu);
+        using Device device = TestTensors.Open(deviceName);
+        using TestTensors tensors = new(device);
         Tensor tokens = tensors.New(DType.I32, 1);
         Tensor logProbabilities = tensors.New(DType.F32, 1);
         Tensor logits = tensors.Of(MathF.Log(0.5f) + 100, MathF.Log(0.3f) + 100, MathF.Log(0.2f) + 100).Reshape(1, 3);
-        Sample.Forward(cpu.Stream, tokens: tokens, logProbabilities: logProbabilities, logits: logits, uniforms: tensors.Of(0.99f), Settings(3, 2, 1));
-        Assert.Equal(1, tokens.AsSpan<int>()[0]);
-        Assert.Equal(Math.Log(0.3), logProbabilities.AsSpan<float>()[0], 1e-5);
+        Sample.Forward(device.Stream, tokens: tokens, logProbabilities: logProbabilities, logits: logits, uniforms: tensors.Of(0.99f), Settings(3, 2, 1));
+        Assert.Equal(1, tensors.Read<int>(tokens)[0]);
+        Assert.Equal(Math.Log(0.3), tensors.Read<float>(logProbabilities)[0], 1e-5);
     }
 
     /// <summary>A token depends on its row alone, in whatever batch.</summary>
-    [Fact]
-    public void Rows_do_not_see_each_other()
+    [Theory]
+    [InlineData("cpu")]
+    [InlineData("emulated")]
+    public void Rows_do_not_see_each_other(string deviceName)
     {
         Random random = new(9);
-        using Device cpu = Device.OpenCpu(threads: 2);
-        using HostTensors tensors = new(cpu);
+        using Device device = TestTensors.Open(deviceName);
+        using TestTensors tensors = new(device);
         const int Rows = 7;
         Tensor logits = tensors.Normal(random, DType.F32, Rows, 101);
         Tensor uniforms = tensors.Of([.. Enumerable.Range(0, Rows).Select(_ => 0.99f * random.NextSingle())]);
         Tensor tokens = tensors.New(DType.I32, Rows);
         Tensor logProbabilities = tensors.New(DType.F32, Rows);
-        Sample.Forward(cpu.Stream, tokens: tokens, logProbabilities: logProbabilities, logits: logits, uniforms: uniforms, Settings(1, 50, 0.9));
+        Sample.Forward(device.Stream, tokens: tokens, logProbabilities: logProbabilities, logits: logits, uniforms: uniforms, Settings(1, 50, 0.9));
         for (int n = 0; n < Rows; n++)
         {
             Tensor token = tensors.New(DType.I32, 1);
             Tensor logProbability = tensors.New(DType.F32, 1);
             Sample.Forward(
-                cpu.Stream, tokens: token, logProbabilities: logProbability, logits: logits.Rows(n, 1), uniforms: uniforms.Rows(n, 1),
+                device.Stream, tokens: token, logProbabilities: logProbability, logits: logits.Rows(n, 1), uniforms: uniforms.Rows(n, 1),
                 Settings(1, 50, 0.9));
-            Assert.Equal(tokens.AsSpan<int>()[n], token.AsSpan<int>()[0]);
-            Assert.Equal(logProbabilities.AsSpan<float>()[n], logProbability.AsSpan<float>()[0]);
+            Assert.Equal(tensors.Read<int>(tokens)[n], tensors.Read<int>(token)[0]);
+            Assert.Equal(tensors.Read<float>(logProbabilities)[n], tensors.Read<float>(logProbability)[0]);
         }
     }
 
     [Theory]
-    [InlineData(float.NaN)]
-    [InlineData(float.PositiveInfinity)]
-    public void A_row_without_probabilities_is_named(float bad)
+    [InlineData("reference", float.NaN)]
+    [InlineData("reference", float.PositiveInfinity)]
+    [InlineData("cpu", float.NaN)]
+    [InlineData("cpu", float.PositiveInfinity)]
+    [InlineData("emulated", float.NaN)]
+    [InlineData("emulated", float.PositiveInfinity)]
+    public void A_row_without_probabilities_is_named(string deviceName, float bad)
     {
-        foreach (bool onReference in (bool[])[true, false])
+        foreach (int place in (int[])[0, 8])
         {
-            foreach (int place in (int[])[0, 8])
-            {
-                float[] logits = new float[9];
-                logits[place] = bad;
-                ArgumentException error = Assert.Throws<ArgumentException>(() => Draw([.. new float[9], .. logits], rows: 2, [0.5f, 0.5f], Settings(1, 0, 1), onReference));
-                Assert.StartsWith("row 1 of the logits has no probabilities", error.Message, StringComparison.Ordinal);
-            }
+            float[] logits = new float[9];
+            logits[place] = bad;
+            ArgumentException error = Assert.Throws<ArgumentException>(
+                () => Draw(deviceName, [.. new float[9], .. logits], rows: 2, [0.5f, 0.5f], Settings(1, 0, 1)));
+            Assert.StartsWith("row 1 of the logits has no probabilities", error.Message, StringComparison.Ordinal);
         }
 
-        Assert.Throws<ArgumentException>(() => Draw([Lowest, Lowest], [0.5f], Settings(0, 0, 1)));
+        Assert.Throws<ArgumentException>(() => Draw(deviceName, [Lowest, Lowest], [0.5f], Settings(0, 0, 1)));
     }
 
     [Theory]
-    [InlineData(-1.0, 0, 1.0, 0.5f, "temperature")]
-    [InlineData(double.NaN, 0, 1.0, 0.5f, "temperature")]
-    [InlineData(1.0, -1, 1.0, 0.5f, "top-k")]
-    [InlineData(1.0, 0, 0.0, 0.5f, "top-p")]
-    [InlineData(1.0, 0, 1.1, 0.5f, "top-p")]
-    [InlineData(1.0, 0, 1.0, 1f, "uniforms[0]")]
-    [InlineData(1.0, 0, 1.0, float.NaN, "uniforms[0]")]
-    public void Impossible_settings_are_named(double temperature, int topK, double topP, float uniform, string name)
+    [InlineData("cpu", -1.0, 0, 1.0, 0.5f, "temperature")]
+    [InlineData("cpu", double.NaN, 0, 1.0, 0.5f, "temperature")]
+    [InlineData("cpu", 1.0, -1, 1.0, 0.5f, "top-k")]
+    [InlineData("cpu", 1.0, 0, 0.0, 0.5f, "top-p")]
+    [InlineData("cpu", 1.0, 0, 1.1, 0.5f, "top-p")]
+    [InlineData("cpu", 1.0, 0, 1.0, 1f, "uniforms[0]")]
+    [InlineData("cpu", 1.0, 0, 1.0, float.NaN, "uniforms[0]")]
+    [InlineData("emulated", 1.0, 0, 1.0, 1f, "uniforms[0]")]
+    [InlineData("emulated", 1.0, 0, 1.0, float.NaN, "uniforms[0]")]
+    public void Impossible_settings_are_named(string deviceName, double temperature, int topK, double topP, float uniform, string name)
     {
-        ArgumentException error = Assert.Throws<ArgumentException>(() => Draw([1, 2], [uniform], Settings(temperature, topK, topP)));
+        ArgumentException error = Assert.Throws<ArgumentException>(() => Draw(deviceName, [1, 2], [uniform], Settings(temperature, topK, topP)));
         Assert.Contains(name, error.Message, StringComparison.Ordinal);
     }
 
@@ -172,17 +198,19 @@ public class SampleTests
     }
 
     // The same row for each uniform.
-    private static int[] Draw(float[] row, float[] uniforms, SampleSettings settings, bool onReference = false) =>
-        Draw([.. Enumerable.Repeat(row, uniforms.Length).SelectMany(r => r)], uniforms.Length, uniforms, settings, onReference);
+    private static int[] Draw(string deviceName, float[] row, float[] uniforms, SampleSettings settings) =>
+        Draw(deviceName, [.. Enumerable.Repeat(row, uniforms.Length).SelectMany(r => r)], uniforms.Length, uniforms, settings);
 
-    private static int[] Draw(float[] logits, int rows, float[] uniforms, SampleSettings settings, bool onReference)
+    private static int[] Draw(string deviceName, float[] logits, int rows, float[] uniforms, SampleSettings settings)
     {
-        using Device device = onReference ? Device.OpenReference() : Device.OpenCpu(threads: 2);
-        using HostTensors tensors = new(device);
+        using Device device = TestTensors.Open(deviceName);
+        using TestTensors tensors = new(device);
         Tensor tokens = tensors.New(DType.I32, rows);
         Sample.Forward(
             device.Stream, tokens: tokens, logProbabilities: tensors.New(DType.F32, rows),
             logits: tensors.Of(logits).Reshape(rows, logits.Length / rows), uniforms: tensors.Of(uniforms), settings);
-        return tokens.AsSpan<int>().ToArray();
+        int[] drawn = tensors.Read<int>(tokens);
+        Sample.RequireTokens(drawn);
+        return drawn;
     }
 }

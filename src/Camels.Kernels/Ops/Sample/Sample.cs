@@ -11,7 +11,8 @@ public static partial class Sample
 {
     /// <summary>
     /// Writes tokens (S) and logProbabilities (S), of the softmax of the plain logits, from logits (S, V) in the statistics' type and
-    /// uniforms (S) in [0, 1). A row with NaN, with +∞ or without a finite logit is refused.
+    /// uniforms (S) in [0, 1). A row with NaN, with +∞ or without a finite logit is refused, on a GPU by a token below 0, which
+    /// <see cref="RequireTokens"/> explains.
     /// </summary>
     public static void Forward(
         DeviceStream stream, Tensor tokens, Tensor logProbabilities, Tensor logits, Tensor uniforms, in SampleSettings settings)
@@ -35,6 +36,20 @@ public static partial class Sample
             case DeviceKind.Cpu: ForwardCpu(stream, tokens, logProbabilities, logits, uniforms, settings); break;
             case DeviceKind.Planning: break;
             default: ForwardCuda(stream, tokens, logProbabilities, logits, uniforms, settings); break;
+        }
+    }
+
+    /// <summary>Throws where a GPU refused a row: it computes while the host goes on, so the tokens themselves must say it.</summary>
+    public static void RequireTokens(ReadOnlySpan<int> tokens)
+    {
+        for (int n = 0; n < tokens.Length; n++)
+        {
+            if (tokens[n] < 0)
+            {
+                throw new ArgumentException(tokens[n] == NoProbabilities
+                    ? $"row {n} of the logits has no probabilities: a logit is NaN or infinite, or none is finite"
+                    : $"uniforms[{n}] is outside [0, 1)");
+            }
         }
     }
 
