@@ -86,16 +86,20 @@ public static class OpChecks
     {
         using Device one = Device.OpenCpu(threads: 1);
         using Device two = Device.OpenCpu(threads: 2);
-        using OpRun first = RunAll(opCase, one, dtype, dtype);
-        foreach (Device device in (Device[])[two, two])
+        GivesEqualBits(opCase, one, two, dtype);
+        GivesEqualBits(opCase, two, two, dtype);
+    }
+
+    /// <summary>Two devices, or two runs on one, give the same bits.</summary>
+    public static void GivesEqualBits(OpCase opCase, Device first, Device second, DType dtype)
+    {
+        using OpRun expected = RunAll(opCase, first, dtype, dtype);
+        using OpRun actual = RunAll(opCase, second, dtype, dtype);
+        foreach (OpTensor tensor in Compared(opCase))
         {
-            using OpRun second = RunAll(opCase, device, dtype, dtype);
-            foreach (OpTensor tensor in Compared(opCase))
-            {
-                Assert.True(
-                    first.Bytes(tensor.Name).AsSpan().SequenceEqual(second.Bytes(tensor.Name)),
-                    $"{opCase} {dtype}: {tensor.Name} differs between 1 and {device.Workers.Count} threads");
-            }
+            Assert.True(
+                expected.Bytes(tensor.Name).AsSpan().SequenceEqual(actual.Bytes(tensor.Name)),
+                $"{opCase} {dtype}: {tensor.Name} differs between {Describe(first)} and {Describe(second)}");
         }
     }
 
@@ -181,6 +185,8 @@ public static class OpChecks
             run.Case.Tensors.Any(t => message.Contains(t.Name, StringComparison.Ordinal)) || message.Contains("I32", StringComparison.Ordinal),
             $"{run.Case}: {tensor.Name} as {run[tensor.Name]} is not refused by name, but gives: {refusal?.ToString() ?? "no error"}");
     }
+
+    private static string Describe(Device device) => $"{device.Name} {device.KernelPath} ({device.Workers?.Count ?? 1} threads)";
 
     private static IEnumerable<OpTensor> Compared(OpCase opCase) => opCase.Tensors.Where(
         t => t.Role is OpRole.Output or OpRole.Statistic or OpRole.Gradient or OpRole.GradientSum or OpRole.State);

@@ -29,7 +29,12 @@ internal sealed record KernelReport(
     double CopyBytesPerSecond,
     IReadOnlyList<KernelResult> Kernels)
 {
-    private static readonly JsonSerializerOptions Style = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower, WriteIndented = true };
+    private static readonly JsonSerializerOptions Style = new()
+    {
+        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
+        WriteIndented = true,
+        NumberHandling = System.Text.Json.Serialization.JsonNumberHandling.AllowNamedFloatingPointLiterals,     // no ceiling is known: NaN
+    };
 
     /// <summary>The medians of an earlier report, by kernel and shape.</summary>
     /// <exception cref="CamelsException">The file is none: exit code 3.</exception>

@@ -10,7 +10,7 @@ internal sealed class CudaDevice : IDisposable
     private KernelFunction?[] _functions = [];
 
     /// <exception cref="NativeException">Missing: no such GPU, or it or the driver is too old.</exception>
-    public CudaDevice(CudaDriver driver, int ordinal)
+    public CudaDevice(CudaDriver driver, int ordinal, string? target)
     {
         int count = CudaContext.CountDevices(driver);
         if (ordinal < 0 || ordinal >= count)
@@ -20,7 +20,7 @@ internal sealed class CudaDevice : IDisposable
         }
 
         Properties = CudaContext.Properties(driver, ordinal);
-        Target = CudaContext.TargetOf(driver, Properties);
+        Target = target ?? CudaContext.TargetOf(driver, Properties);
         Context = CudaContext.Open(driver, ordinal);
     }
 

@@ -89,10 +89,13 @@ public sealed class Device : IDisposable
 
     /// <summary>GPU <paramref name="ordinal"/> of this machine.</summary>
     /// <exception cref="NativeException">Missing: no driver, no such GPU, or one of them is too old; the message says what to do.</exception>
-    public static Device OpenCuda(int ordinal = 0)
+    public static Device OpenCuda(int ordinal = 0) => OpenCuda(ordinal, target: null);
+
+    /// <summary>The same with the kernels of <paramref name="target"/> instead of the best for the GPU; null takes these.</summary>
+    public static Device OpenCuda(int ordinal, string? target)
     {
         CudaDriver driver = CudaDriver.FromMachine(out string reason) ?? throw new NativeException(NativeFailure.Missing, reason);
-        return OpenOn(driver, DeviceKind.Cuda, ordinal, $"cuda:{ordinal}");
+        return OpenOn(driver, DeviceKind.Cuda, ordinal, $"cuda:{ordinal}", target);
     }
 
     /// <summary>
@@ -107,8 +110,8 @@ public sealed class Device : IDisposable
         OpenOn(PtxDriver.Table, DeviceKind.CudaEmulated, PtxDriver.Add(target, options), "emulated");
 
     /// <summary>A device over any driver.</summary>
-    internal static Device OpenOn(CudaDriver driver, DeviceKind kind, int ordinal, string name) =>
-        new(kind, name, workers: null, new CudaDevice(driver, ordinal));
+    internal static Device OpenOn(CudaDriver driver, DeviceKind kind, int ordinal, string name, string? target = null) =>
+        new(kind, name, workers: null, new CudaDevice(driver, ordinal, target));
 
     /// <summary>Another stream, whose work runs beside that of <see cref="Stream"/>.</summary>
     public DeviceStream NewStream() => new(this);
