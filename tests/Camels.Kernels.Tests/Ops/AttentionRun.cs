@@ -29,17 +29,13 @@ internal sealed class AttentionRun : IDisposable
         Add("logSumExp", DType.F32, tokens, heads);
         Add("delta", DType.F32, tokens, heads);
         Add("documentBounds", DType.I32, _bounds.Length);
-        _bounds.CopyTo(this["documentBounds"].AsSpan<int>());
+        HostTransfer.ToDevice<int>(device.Stream, this["documentBounds"], _bounds);
         foreach (string name in (string[])["q", "k", "v", "dy"])
         {
             for (int document = 0; document < documents.Length; document++)
             {
                 Tensor rows = this[name].Rows(_bounds[document], documents[document].Tokens);
-                Random random = new((documents[document].Seed * 10) + name[^1]);
-                for (long i = 0; i < rows.Elements; i++)
-                {
-                    Numbers.Write(rows, i, Numbers.Round(Numbers.Normal(random), dtype));
-                }
+                HostTransfer.BytesToDevice(device.Stream, rows, offsetBytes: 0, Drawn(rows, new Random((documents[document].Seed * 10) + name[^1])));
             }
         }
 
@@ -73,7 +69,8 @@ internal sealed class AttentionRun : IDisposable
         logSumExp: this["logSumExp"], delta: this["delta"], documentBounds: this["documentBounds"], _headWidth, scale: 1 / MathF.Sqrt(_headWidth));
 
     /// <summary>Fills a token's row with NaN.</summary>
-    public void Poison(string name, int document, int token) => this[name].Rows(_bounds[document] + token, count: 1).FillBytes(0xFF);
+    public void Poison(string name, int document, int token) =>
+        HostTransfer.Fill(_device.Stream, this[name].Rows(_bounds[document] + token, count: 1), value: 0xFF);
 
     public byte[] Bytes(string name) => ToArray(this[name]);
 
@@ -84,7 +81,27 @@ internal sealed class AttentionRun : IDisposable
 
     public void Dispose() => _memory.Dispose();
 
-    private static unsafe byte[] ToArray(Tensor tensor) => new ReadOnlySpan<byte>((void*)tensor.Address, (int)tensor.Bytes).ToArray();
+    private byte[] ToArray(Tensor tensor)
+    {
+        byte[] bytes = new byte[tensor.Bytes];
+        HostTransfer.BytesToHost(_device.Stream, tensor, offsetBytes: 0, bytes);
+        return bytes;
+    }
+
+    private static unsafe byte[] Drawn(Tensor like, Random random)
+    {
+        byte[] bytes = new byte[like.Bytes];
+        fixed (byte* address = bytes)
+        {
+            Tensor onHost = new((nint)address, like.DType, like.Shape);
+            for (long i = 0; i < onHost.Elements; i++)
+            {
+                Numbers.Write(onHost, i, Numbers.Round(Numbers.Normal(random), like.DType));
+            }
+        }
+
+        return bytes;
+    }
 
     public sealed record Document(int Tokens, int Seed);
 }

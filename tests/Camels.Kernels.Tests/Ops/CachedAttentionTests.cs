@@ -32,13 +32,19 @@ public class CachedAttentionTests
     public void The_cache_gives_the_bits_of_the_whole_document(int tokensAtOnce, int heads, int keyHeads, int headWidth, DType dtype)
     {
         using Device cpu = Device.OpenCpu(threads: 2);
+        AssertSameBits(cpu, tokensAtOnce, heads, keyHeads, headWidth, dtype);
+    }
+
+    /// <summary>The cache of a device gives the bits of whole documents on it.</summary>
+    internal static void AssertSameBits(Device device, int tokensAtOnce, int heads, int keyHeads, int headWidth, DType dtype)
+    {
         AttentionRun.Document[] documents = [.. _lengths.Select((length, i) => new AttentionRun.Document(length, Seed: i))];
-        using AttentionRun whole = AttentionRun.Of(cpu, heads, keyHeads, headWidth, dtype, documents);
-        using DeviceMemory memory = DeviceMemory.Allocate(cpu, bytes: 1 << 20);
+        using AttentionRun whole = AttentionRun.Of(device, heads, keyHeads, headWidth, dtype, documents);
+        using DeviceMemory memory = DeviceMemory.Allocate(device, bytes: 1 << 20);
         Tensor keys = memory.View(0, dtype, _lengths.Length, Length, keyHeads * headWidth);
         Tensor values = memory.View(keys.Bytes, dtype, _lengths.Length, Length, keyHeads * headWidth);
-        keys.FillBytes(0xFF);
-        values.FillBytes(0xFF);
+        HostTransfer.Fill(device.Stream, keys, value: 0xFF);
+        HostTransfer.Fill(device.Stream, values, value: 0xFF);
         for (int start = 0; start < Length; start += tokensAtOnce)
         {
             (int Document, int Position)[] tokens =
@@ -46,7 +52,7 @@ public class CachedAttentionTests
                 .. Enumerable.Range(0, _lengths.Length).SelectMany(document => Enumerable.Range(start, tokensAtOnce)
                     .Where(position => position < _lengths[document]).Select(position => (document, position))),
             ];
-            using Round round = new(cpu, whole, tokens);
+            using Round round = new(device, whole, tokens);
             round.Run(keys, values, headWidth);
             for (int n = 0; n < tokens.Length; n++)
             {
@@ -94,14 +100,14 @@ public class CachedAttentionTests
                 for (int n = 0; n < tokens.Length && name != "y"; n++)
                 {
                     int row = _lengths.Take(tokens[n].Document).Sum() + tokens[n].Position;
-                    _tensors[name].Rows(n, count: 1).CopyFrom(whole[name].Rows(row, count: 1));
+                    HostTransfer.Copy(device.Stream, _tensors[name].Rows(n, count: 1), whole[name].Rows(row, count: 1));
                 }
             }
 
             Add("slots", DType.I32, tokens.Length);
             Add("positions", DType.I32, tokens.Length);
-            tokens.Select(token => _lengths.Length - 1 - token.Document).ToArray().CopyTo(_tensors["slots"].AsSpan<int>());
-            tokens.Select(token => token.Position).ToArray().CopyTo(_tensors["positions"].AsSpan<int>());
+            HostTransfer.ToDevice<int>(device.Stream, _tensors["slots"], tokens.Select(token => _lengths.Length - 1 - token.Document).ToArray());
+            HostTransfer.ToDevice<int>(device.Stream, _tensors["positions"], tokens.Select(token => token.Position).ToArray());
 
             void Add(string name, DType dtype, params int[] extents)
             {
@@ -121,10 +127,12 @@ public class CachedAttentionTests
                 positions: _tensors["positions"], headWidth, scale: 1 / MathF.Sqrt(headWidth));
         }
 
-        public unsafe byte[] Output(int n)
+        public byte[] Output(int n)
         {
             Tensor row = _tensors["y"].Rows(n, count: 1);
-            return new ReadOnlySpan<byte>((void*)row.Address, (int)row.Bytes).ToArray();
+            byte[] bytes = new byte[row.Bytes];
+            HostTransfer.BytesToHost(_device.Stream, row, offsetBytes: 0, bytes);
+            return bytes;
         }
 
         public void Dispose() => _memory.Dispose();

@@ -1,0 +1,93 @@
+using Camels.Kernels.Ops;
+using Camels.Kernels.Tests.Ops;
+using Xunit;
+
+namespace Camels.Kernels.Tests.Emulated;
+
+/// <summary>What GPU attention and the loss head promise to the bit.</summary>
+public class AttentionBitTests
+{
+    [Theory]
+    [InlineData("sm_80", 2, 1, 64, DType.BF16)]
+    [InlineData("sm_80", 3, 1, 15, DType.F32)]
+    [InlineData("sm_90a", 2, 2, 128, DType.BF16)]
+    [InlineData("sm_90a", 6, 2, 64, DType.F16)]
+    public void A_document_has_the_same_bits_packed_and_alone(string target, int heads, int keyHeads, int headWidth, DType dtype)
+    {
+        int[] lengths = [5, 1, 70, 131];
+        AttentionRun.Document[] documents = [.. lengths.Select((length, i) => new AttentionRun.Document(length, Seed: i))];
+        using Device device = Device.OpenEmulated(target);
+        using AttentionRun packed = AttentionRun.Of(device, heads, keyHeads, headWidth, dtype, documents);
+        for (int i = 0; i < documents.Length; i++)
+        {
+            using AttentionRun alone = AttentionRun.Of(device, heads, keyHeads, headWidth, dtype, documents[i]);
+            foreach (string name in AttentionRun.Results)
+            {
+                Assert.Equal(alone.Bytes(name, document: 0), packed.Bytes(name, i));
+            }
+        }
+    }
+
+    [Theory]
+    [InlineData("sm_80", 7, 4, 1, 33, DType.BF16)]
+    [InlineData("sm_80", 140, 2, 2, 16, DType.F32)]
+    [InlineData("sm_90a", 7, 2, 1, 128, DType.BF16)]
+    [InlineData("sm_90a", 140, 3, 1, 64, DType.BF16)]
+    public void The_cache_gives_the_bits_of_the_whole_document(
+        string target, int tokensAtOnce, int heads, int keyHeads, int headWidth, DType dtype)
+    {
+        using Device device = Device.OpenEmulated(target);
+        CachedAttentionTests.AssertSameBits(device, tokensAtOnce, heads, keyHeads, headWidth, dtype);
+    }
+
+    [Fact]
+    public void Ten_schedules_give_the_same_bits()
+    {
+        byte[][] results = [.. Enumerable.Range(1, 10).Select(Results)];
+        Assert.All(results, result => Assert.Equal(results[0], result));
+
+        static byte[] Results(int seed)
+        {
+            using Device device = Device.OpenEmulated("sm_80", seed);
+            using AttentionRun run = AttentionRun.Of(
+                device, heads: 2, keyHeads: 1, headWidth: 32, DType.BF16, new AttentionRun.Document(Tokens: 66, Seed: 1), new AttentionRun.Document(3, 2));
+            return [.. AttentionRun.Results.SelectMany(name => run.Bytes(name))];
+        }
+    }
+
+    [Theory]
+    [InlineData("sm_80", DType.F32)]
+    [InlineData("sm_90a", DType.BF16)]
+    public void Neither_the_workspace_nor_its_neighbours_change_a_tokens_loss(string target, DType dtype)
+    {
+        const int Channels = 16;
+        const int Vocabulary = 1304;
+        const int Tokens = 5;
+        using Device device = Device.OpenEmulated(target);
+        using EmulatedTensors tensors = new(device);
+        Tensor x = tensors.Normal(1, dtype, Tokens, Channels);
+        Tensor weight = tensors.Normal(2, dtype, Vocabulary, Channels);
+        Tensor labels = tensors.Of(0, 1303, 511, 512, 99);
+        Tensor scales = tensors.Normal(3, DType.F32, Tokens);
+        byte[][] whole = Run(0, Tokens, LossHead.WorkspaceElements(Tokens, Channels, Vocabulary));
+        byte[][] least = Run(0, Tokens, LossHead.LeastWorkspaceElements(Tokens, Channels, Vocabulary));
+        byte[][] apart =
+        [
+            .. Run(0, 2, LossHead.WorkspaceElements(2, Channels, Vocabulary)), .. Run(2, 3, LossHead.WorkspaceElements(3, Channels, Vocabulary)),
+        ];
+        Assert.Equal(whole, least);
+        Assert.Equal(whole, apart);
+
+        // The bytes of each token's loss and gradient.
+        byte[][] Run(int first, int tokens, long workspaceElements)
+        {
+            Tensor losses = tensors.New(DType.F32, tokens);
+            Tensor dx = tensors.New(dtype, tokens, Channels);
+            LossHead.ForwardBackward(
+                device.Stream, losses: losses, dx: dx, dWeightSum: tensors.Zero(DType.F32, Vocabulary, Channels), x: x.Rows(first, tokens), weight: weight,
+                trainedRows: tensors.Of([.. Enumerable.Range(0, tokens)]), labels: labels.Rows(first, tokens), scales: scales.Rows(first, tokens),
+                trainedLaneBounds: tensors.Of(0, tokens), workspace: tensors.New(DType.F32, (int)workspaceElements));
+            return [.. Enumerable.Range(0, tokens).Select(m => (byte[])[.. tensors.Bytes(losses.Rows(m, 1)), .. tensors.Bytes(dx.Rows(m, 1))])];
+        }
+    }
+}
