@@ -11,7 +11,7 @@ internal static class PrecisionName
     {
         "fp32" => Precision.Fp32,
         "bf16" => Precision.Bf16,
-        "fp16" => throw CamelsException.Usage("--precision fp16 is not available yet; there are fp32 and bf16"),
-        _ => throw CamelsException.Usage($"--precision {name} is unknown; there are fp32 and bf16"),
+        "fp16" => Precision.Fp16,
+        _ => throw CamelsException.Usage($"--precision {name} is unknown; there are fp32, bf16 and fp16"),
     };
 }

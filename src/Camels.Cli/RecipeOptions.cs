@@ -29,7 +29,7 @@ internal sealed class RecipeOptions
         Flag(command, "--batch-size", "training.batch_size", "rows of an optimizer step");
         Flag(command, "--sequence-length", "data.sequence_length", "tokens of a row");
         Flag(command, "--learning-rate", "training.learning_rate", "the schedule's peak");
-        Flag(command, "--precision", "precision", "fp32 or bf16");
+        Flag(command, "--precision", "precision", "fp32, bf16 or fp16");
         Flag(command, "--seed", "training.seed", "seed of everything random");
     }
 

@@ -32,7 +32,7 @@ internal sealed class BenchGenerateVerb : Verb
         _promptTokens = Option("--prompt-tokens", "tokens of each prompt", 128);
         _newTokens = Option("--new-tokens", "tokens generated for each", 64);
         _batch = Option("--batch", "prompts at once", 8);
-        _precision = Option("--precision", "fp32 or bf16", "fp32");
+        _precision = Option("--precision", "fp32, bf16 or fp16", "fp32");
         _device = new DeviceOption(Command);
     }
 

@@ -29,7 +29,7 @@ internal sealed class BenchKernelsVerb : Verb
         _output = Option<string?>("--output", "JSON file to write the measurements to");
         _gate = Option<string?>("--gate", "earlier JSON file; slower kernels are named and the exit code is 6");
         _slowdown = Option("--slowdown", "how much slower than in --gate is too slow", "5%");
-        _precision = Option("--precision", "fp32 or bf16", "fp32");
+        _precision = Option("--precision", "fp32, bf16 or fp16", "fp32");
         _device = new DeviceOption(Command);
     }
 

@@ -30,7 +30,7 @@ internal sealed class BenchTrainVerb : Verb
         _shape = Option<string>("--shape", ModelShapes.Names, isRequired: true);
         _batch = Option("--batch", "rows of a step (B)", 4);
         _sequenceLength = Option("--sequence-length", "tokens of a row (T)", 256);
-        _precision = Option("--precision", "fp32 or bf16", "fp32");
+        _precision = Option("--precision", "fp32, bf16 or fp16", "fp32");
         _steps = Option("--steps", "measured steps, after two that are not", 8);
         _lanes = Option<int>("--lanes", "lanes of a micro-step, a power of two; 0 takes the batch, rounded up, at most 8");
         _recompute = Option("--recompute", "none or block: compute activations again in the backward", "none");

@@ -53,7 +53,7 @@ internal sealed class GenerateVerb : Verb
         _stop.AllowMultipleArgumentsPerToken = true;
         _maximumBatchTokens = Option("--max-batch-tokens", "most tokens in the key/value cache; changes speed and memory, never a result", standard.MaximumBatchTokens);
         _logProbabilities = Option<bool>("--logprobs", "write the log-probability of every token");
-        _precision = Option("--precision", "fp32 or bf16", "fp32");
+        _precision = Option("--precision", "fp32, bf16 or fp16", "fp32");
         _device = new DeviceOption(Command);
     }
 

@@ -15,6 +15,9 @@ public readonly record struct Precision(DType Compute)
     /// <summary>bfloat16 weights and activations beside F32 masters.</summary>
     public static Precision Bf16 => new(DType.BF16);
 
+    /// <summary>Half precision weights and activations beside F32 masters; the loss is scaled.</summary>
+    public static Precision Fp16 => new(DType.F16);
+
     /// <summary>Everything in double precision: only for the reference device.</summary>
     public static Precision Fp64 => new(DType.F64);
 
@@ -24,11 +27,15 @@ public readonly record struct Precision(DType Compute)
     /// <summary>True where masters are kept beside the weights.</summary>
     public bool HasMasters => Compute != Wide;
 
-    /// <summary>The name that recipes use: "fp32", "bf16", "fp64".</summary>
+    /// <summary>True where gradients need a loss scale, because small ones would vanish in the compute type.</summary>
+    public bool NeedsLossScale => Compute == DType.F16;
+
+    /// <summary>The name that recipes use: "fp32", "bf16", "fp16", "fp64".</summary>
     public string Name => Compute switch
     {
         DType.F32 => "fp32",
         DType.BF16 => "bf16",
+        DType.F16 => "fp16",
         DType.F64 => "fp64",
         _ => Compute.ToString(),
     };

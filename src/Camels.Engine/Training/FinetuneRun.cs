@@ -235,9 +235,16 @@ public sealed class FinetuneRun(Recipe recipe, Device device, bool resume, IRunW
             StepResult result = loop.Trainer.Step();
             if (!result.IsFinite)
             {
+                if (loop.Trainer.LossScale is { SkippedInARow: < LossScale.MostSkipsInARow } scale)
+                {
+                    watcher.Note($"step {result.Step}: gradient norm {result.GradientNorm} at loss scale {result.LossScale}; not applied, tried again at {scale.Factor}");
+                    continue;
+                }
+
                 Save();
+                string tries = result.Skipped > 0 ? $", {result.Skipped + 1} times in a row" : "";
                 throw CamelsException.RunFailed(
-                    $"step {result.Step}: loss {result.Loss}, gradient norm {result.GradientNorm}: not finite, so it was not applied; "
+                    $"step {result.Step}: loss {result.Loss}, gradient norm {result.GradientNorm}: not finite{tries}, so it was not applied; "
                     + $"the state before it is saved in {loop.Folder.CheckpointsPath}. Lower the learning rate, or look at the step's data");
             }
 

@@ -140,6 +140,9 @@ public sealed record TrainingRecipe
     /// <summary>The gradient's largest norm; 0 turns clipping off.</summary>
     public double ClipNorm { get; init; } = 1.0;
 
+    /// <summary>The loss scale of fp16; without effect in other precisions.</summary>
+    public LossScaleRecipe LossScale { get; init; } = new();
+
     /// <summary>AdamW's constants.</summary>
     public AdamRecipe Adam { get; init; } = new();
 
@@ -148,6 +151,19 @@ public sealed record TrainingRecipe
 
     /// <summary>What the loss is a mean of.</summary>
     public LossReduction LossReduction { get; init; } = LossReduction.Tokens;
+}
+
+/// <summary>How the loss scale of fp16 starts and grows.</summary>
+public sealed record LossScaleRecipe
+{
+    /// <summary>The largest <see cref="InitialExponent"/>: a scaled loss stays far inside single precision.</summary>
+    public const int MostInitialExponent = 60;
+
+    /// <summary>The scale starts as 2 to this power.</summary>
+    public int InitialExponent { get; init; } = 16;
+
+    /// <summary>Steps in a row without overflow after which the scale doubles.</summary>
+    public int GrowthSteps { get; init; } = 2000;
 }
 
 /// <summary>AdamW's constants.</summary>

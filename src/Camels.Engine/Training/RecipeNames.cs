@@ -7,7 +7,7 @@ namespace Camels.Engine.Training;
 internal static class RecipeNames
 {
     public static IReadOnlyDictionary<string, Precision> Precisions { get; } =
-        new Dictionary<string, Precision> { ["bf16"] = Precision.Bf16, ["fp32"] = Precision.Fp32 };
+        new Dictionary<string, Precision> { ["bf16"] = Precision.Bf16, ["fp16"] = Precision.Fp16, ["fp32"] = Precision.Fp32 };
 
     public static IReadOnlyDictionary<string, bool> Recomputes { get; } = new Dictionary<string, bool> { ["none"] = false, ["block"] = true };
 

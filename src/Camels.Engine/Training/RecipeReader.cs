@@ -42,7 +42,7 @@ public static class RecipeReader
             Model = ReadModel(root, root.Section("model")),
             Data = ReadData(root.Section("data")),
             Training = ReadTraining(root.Section("training")),
-            Precision = root.Choice("precision", Parameters.Precision.Bf16, RecipeNames.Precisions, "fp16"),
+            Precision = root.Choice("precision", Parameters.Precision.Bf16, RecipeNames.Precisions),
             Recompute = root.Choice("recompute", fallback: false, RecipeNames.Recomputes),
             Sharding = ReadSharding(root.Section("sharding")),
             Checkpoint = ReadCheckpoint(root.Section("checkpoint")),
@@ -206,6 +206,7 @@ public static class RecipeReader
             WeightDecay = section.Number("weight_decay", defaults.WeightDecay, least: 0),
             WeightDecayOn = section.Choice("weight_decay_on", defaults.WeightDecayOn, RecipeNames.WeightDecays),
             ClipNorm = section.Number("clip_norm", defaults.ClipNorm, least: 0),
+            LossScale = ReadLossScale(section.Section("loss_scale")),
             Adam = ReadAdam(section.Section("adam")),
             Seed = section.Integer("seed", least: 0, most: long.MaxValue) ?? defaults.Seed,
             LossReduction = section.Choice("loss_reduction", defaults.LossReduction, RecipeNames.LossReductions),
@@ -217,6 +218,18 @@ public static class RecipeReader
             ? throw CamelsException.Usage(
                 $"{section.Place("warmup_steps")}: training.warmup_steps is {training.WarmupSteps}, more than the {training.Steps} steps of the run")
             : training;
+    }
+
+    private static LossScaleRecipe ReadLossScale(RecipeSection section)
+    {
+        LossScaleRecipe defaults = new();
+        LossScaleRecipe scale = new()
+        {
+            InitialExponent = (int)(section.Integer("initial_exponent", least: 0, LossScaleRecipe.MostInitialExponent) ?? defaults.InitialExponent),
+            GrowthSteps = section.IntegerOr(defaults.GrowthSteps, "growth_steps", least: 1),
+        };
+        section.Finish();
+        return scale;
     }
 
     private static AdamRecipe ReadAdam(RecipeSection section)

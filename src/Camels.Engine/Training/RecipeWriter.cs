@@ -131,6 +131,8 @@ public static partial class RecipeWriter
         yield return ("training.weight_decay", Number(training.WeightDecay));
         yield return ("training.weight_decay_on", RecipeNames.Of(RecipeNames.WeightDecays, training.WeightDecayOn));
         yield return ("training.clip_norm", Number(training.ClipNorm));
+        LossScaleRecipe scale = training.LossScale;
+        yield return ("training.loss_scale", $"{{initial_exponent: {Whole(scale.InitialExponent)}, growth_steps: {Whole(scale.GrowthSteps)}}}");
         AdamRecipe adam = training.Adam;
         yield return ("training.adam", $"{{beta1: {Number(adam.Beta1)}, beta2: {Number(adam.Beta2)}, epsilon: {Number(adam.Epsilon)}}}");
         yield return ("training.seed", training.Seed.ToString(CultureInfo.InvariantCulture));

@@ -20,6 +20,9 @@ public sealed class RowFiller(int longestRow, LossReduction reduction, int lanes
     private long _trainedDocuments;
     private int _microSteps;
 
+    /// <summary>Multiplies the weights of losses that gradients are formed from, not those of the losses that are reported.</summary>
+    public double LossScale { get; set; } = 1;
+
     /// <summary>Counts a step's tokens, which the scales of its losses need.</summary>
     public void Count(IStepRows rows, long step, int rowsInStep, out long tokens, out long trainedTokens)
     {
@@ -65,7 +68,7 @@ public sealed class RowFiller(int longestRow, LossReduction reduction, int lanes
                 _labels[t] = hasLabel ? row.Ids[t + 1] : TokenBatch.NoLabel;
                 if (hasLabel)
                 {
-                    _scales[trainedTokens++] = scale;
+                    _scales[trainedTokens++] = scale * LossScale;
                     losses.AddTrained(row.DocumentSources[d], scale);
                 }
             }

@@ -40,6 +40,12 @@ public sealed class RunLog : IDisposable
         WriteFinite("loss"u8, result.Loss);
         WriteFinite("grad_norm"u8, result.GradientNorm);
         _json.WriteNumber("learning_rate"u8, result.LearningRate);
+        if (result.LossScale is double scale)
+        {
+            _json.WriteNumber("loss_scale"u8, scale);
+            _json.WriteNumber("skipped"u8, result.Skipped);
+        }
+
         _json.WriteNumber("tokens"u8, result.Tokens);
         _json.WriteNumber("trained_tokens"u8, result.TrainedTokens);
         _json.WriteNumber("seconds"u8, result.Seconds);

@@ -6,7 +6,7 @@ using Camels.Kernels;
 namespace Camels.Engine.Training;
 
 /// <summary>
-/// What a checkpoint holds beside the model: masters, moments and the number of steps done. Data order, learning rate and random numbers are
+/// What a checkpoint holds beside the model: masters, moments, the number of steps done and the loss scale. Data order, learning rate and random numbers are
 /// functions of the step and the recipe, so this is everything.
 /// </summary>
 public static class RunState
@@ -15,12 +15,19 @@ public static class RunState
     private const string FirstMomentPrefix = "exp_avg/";
     private const string SecondMomentPrefix = "exp_avg_sq/";
     private const string StepsDone = "steps_done";
+    private const string LossScaleName = "loss_scale";
 
     /// <summary>The trainer's state and its model as they are written.</summary>
     public static CheckpointToWrite ToWrite(Trainer trainer, ModelToWrite model, Device device, string recipe)
     {
         List<TensorToWrite> state = [TensorToWrite.FromIntegers(StepsDone, trainer.StepsDone)];
         void Add(string name, Tensor tensor) => state.Add(TensorToWrite.FromTensor(device.Stream, name, tensor, tensor.DType));
+        if (trainer.LossScale is LossScale scale)
+        {
+            (long exponent, long goodSteps, long skipped) = scale.State;
+            state.Add(TensorToWrite.FromIntegers(LossScaleName, exponent, goodSteps, skipped));
+        }
+
         foreach (Parameter parameter in trainer.Optimizer.Parameters)
         {
             Add(MasterPrefix + parameter.Name, parameter.Master);
@@ -48,17 +55,28 @@ public static class RunState
             Load(stream, checkpoint, SecondMomentPrefix + parameter.Name, parameter.SecondMoment);
         }
 
-        Span<long> steps = stackalloc long[1];
-        StoredTensor stored = checkpoint.Tensors.Get(StepsDone);
-        stored.RequireShape(1);
-        stored.Bytes(byteOffset: 0, sizeof(long)).CopyTo(MemoryMarshal.AsBytes(steps));
-        trainer.StepsDone = steps[0];
+        trainer.StepsDone = Integers(checkpoint, StepsDone, count: 1)[0];
+        if (trainer.LossScale is LossScale scale)
+        {
+            long[] numbers = Integers(checkpoint, LossScaleName, count: 3);
+            scale.State = (numbers[0], numbers[1], numbers[2]);
+        }
+
         trainer.RefreshWeights();
     }
 
     /// <summary>Where a run computes.</summary>
     public static CheckpointOrigin OriginOf(Device device, string recipe) =>
         new(device.Family, device.KernelPath, device.InstructionSet, recipe);
+
+    private static long[] Integers(TrainingState checkpoint, string name, int count)
+    {
+        long[] values = new long[count];
+        StoredTensor stored = checkpoint.Tensors.Get(name);
+        stored.RequireShape(count);
+        stored.Bytes(byteOffset: 0, count * sizeof(long)).CopyTo(MemoryMarshal.AsBytes(values.AsSpan()));
+        return values;
+    }
 
     private static void Load(DeviceStream stream, TrainingState checkpoint, string name, Tensor destination)
     {

@@ -18,6 +18,12 @@ namespace Camels.Engine.Training;
 public readonly record struct StepResult(
     long Step, double Loss, double GradientNorm, double LearningRate, long Tokens, long TrainedTokens, double Seconds)
 {
+    /// <summary>The factor that losses were scaled by, or null where the precision needs none.</summary>
+    public double? LossScale { get; init; }
+
+    /// <summary>How often the step had been tried before and overflowed.</summary>
+    public int Skipped { get; init; }
+
     /// <summary>False where the step was not applied because loss or gradient is not finite.</summary>
     public bool IsFinite => double.IsFinite(GradientNorm) && double.IsFinite(Loss);
 }
@@ -83,6 +89,7 @@ public sealed class Trainer : IDisposable
         }
 
         CopyWeightsToMasters(model, device.Stream);
+        LossScale = model.Precision.NeedsLossScale ? new LossScale(settings.Training.LossScale) : null;
         Optimizer = new AdamWOptimizer(
             device.Stream, model.Units.SelectMany(u => u.Parameters), settings.Training,
             decays ?? AdamWOptimizer.DecaysBy(settings.Training.WeightDecayOn));
@@ -103,6 +110,9 @@ public sealed class Trainer : IDisposable
     /// <summary>Steps the weights.</summary>
     public AdamWOptimizer Optimizer { get; }
 
+    /// <summary>The factor of the losses in fp16, or null where the precision needs none.</summary>
+    public LossScale? LossScale { get; }
+
     /// <summary>Steps taken so far: with the recipe all there is to know about the position in the run.</summary>
     public long StepsDone { get; set; }
 
@@ -112,18 +122,33 @@ public sealed class Trainer : IDisposable
     /// <summary>The pass that every call uses; tests and verification replace it to observe activations.</summary>
     public Pass Pass { get; set; }
 
-    /// <summary>One optimizer step. A step whose loss or gradient is not finite changes nothing but the gradients.</summary>
+    /// <summary>
+    /// One optimizer step. One whose loss or gradient is not finite is not applied: it changes nothing but the loss scale, and the next call
+    /// tries the same rows again.
+    /// </summary>
     public StepResult Step()
     {
         long started = Stopwatch.GetTimestamp();
+        double scale = LossScale?.Factor ?? 1;
+        _filler.LossScale = scale;
         double loss = Accumulate(StepsDone, out long tokens, out long trainedTokens);
-        double norm = Optimizer.GradientNorm();
+        double norm = Optimizer.GradientNorm() / scale;
         double learningRate = _learningRate.At(StepsDone);
-        StepResult result = new(StepsDone + 1, loss, norm, learningRate, tokens, trainedTokens, Seconds: 0);
+        StepResult result = new(StepsDone + 1, loss, norm, learningRate, tokens, trainedTokens, Seconds: 0)
+        {
+            LossScale = LossScale?.Factor,
+            Skipped = LossScale?.SkippedInARow ?? 0,
+        };
         if (result.IsFinite)
         {
-            Optimizer.Update(StepsDone + 1, learningRate, Optimizer.ClipFactor(norm));
+            Optimizer.Update(StepsDone + 1, learningRate, Optimizer.ClipFactor(norm) / scale);
+            LossScale?.Applied();
             StepsDone++;
+        }
+        else
+        {
+            DropGradients();
+            LossScale?.Overflowed();
         }
 
         return result with { Seconds = Stopwatch.GetElapsedTime(started).TotalSeconds };
@@ -209,6 +234,14 @@ public sealed class Trainer : IDisposable
             {
                 Kernels.Ops.Cast.Forward(stream, y: parameter.Master, x: parameter.Weight);
             }
+        }
+    }
+
+    private void DropGradients()
+    {
+        foreach (ParameterUnit unit in _model.Units)
+        {
+            HostTransfer.Zero(Pass.Stream, unit.Gradients(level: 0));
         }
     }
 

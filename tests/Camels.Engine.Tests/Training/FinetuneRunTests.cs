@@ -37,9 +37,10 @@ public sealed class FinetuneRunTests : IDisposable
     [Theory]
     [InlineData("fp32")]
     [InlineData("bf16")]
+    [InlineData("fp16")]
     public void A_run_stopped_and_resumed_after_every_step_ends_in_the_same_bits(string precision)
     {
-        Precision type = precision == "bf16" ? Precision.Bf16 : Precision.Fp32;
+        Precision type = RecipeNames.Precisions[precision];
         Recipe straight = RecipeFor("straight", Steps) with { Precision = type };
         Assert.Equal(Steps, Run(straight, resume: false, stopAfter: int.MaxValue).StepsDone);
 
@@ -56,6 +57,27 @@ public sealed class FinetuneRunTests : IDisposable
         Assert.Equal(Digests(straight.Output), Digests(pieces.Output));
         Assert.Equal(Losses(straight.Output), Losses(pieces.Output));
         Assert.Equal(Steps, Losses(pieces.Output).Count);
+    }
+
+    [Fact]
+    public void Overflows_halve_the_scale_in_the_log_and_resuming_goes_on_from_it()
+    {
+        Recipe straight = RecipeFor("scaled", Steps) with { Precision = Precision.Fp16 };
+        straight = straight with { Training = straight.Training with { LossScale = new LossScaleRecipe { InitialExponent = 30, GrowthSteps = 2 } } };
+        _ = Run(straight, resume: false, stopAfter: int.MaxValue);
+        List<double> scales = Logged(straight.Output, "loss_scale");
+        List<double> skips = Logged(straight.Output, "skipped");
+        Assert.True(skips[0] > 2, "the first step fits at 2^30");
+        Assert.Equal(Math.ScaleB(1, 30 - (int)skips[0]), scales[0]);
+        Assert.Contains(scales.Zip(scales.Skip(1)), pair => pair.Second == 2 * pair.First);
+
+        Recipe pieces = straight with { Output = straight.Output + "-pieces" };
+        _ = Run(pieces, resume: false, stopAfter: 3);
+        _ = Run(pieces, resume: true, stopAfter: 4);
+        _ = Run(pieces, resume: true, stopAfter: int.MaxValue);
+        Assert.Equal(Digests(straight.Output), Digests(pieces.Output));
+        Assert.Equal(scales, Logged(pieces.Output, "loss_scale"));
+        Assert.Equal(skips, Logged(pieces.Output, "skipped"));
     }
 
     [Fact]
@@ -146,14 +168,16 @@ public sealed class FinetuneRunTests : IDisposable
         Assert.Equal(3, Run(recipe with { Training = recipe.Training with { Steps = 3 } }, resume: true, stopAfter: int.MaxValue).StepsDone);
     }
 
-    [Fact]
-    public void A_step_that_is_not_finite_ends_the_run_with_the_state_before_it()
+    [Theory]
+    [InlineData("fp32", "not finite, so")]
+    [InlineData("fp16", "not finite, 20 times in a row, so")]
+    public void A_step_that_is_not_finite_ends_the_run_with_the_state_before_it(string precision, string message)
     {
-        Recipe recipe = RecipeFor("exploded", Steps);
+        Recipe recipe = RecipeFor("exploded", Steps) with { Precision = RecipeNames.Precisions[precision] };
         recipe = recipe with { Training = recipe.Training with { LearningRate = 1e30, ClipNorm = 0 } };
         CamelsException failed = Assert.Throws<CamelsException>(() => Run(recipe, resume: false, stopAfter: int.MaxValue));
         Assert.Equal(ExitCode.RunFailed, failed.Code);
-        Assert.Contains("not finite", failed.Message);
+        Assert.Contains(message, failed.Message);
         using TrainingState? saved = TrainingState.OpenNewest(Path.Combine(recipe.Output, "checkpoints"), _ => { });
         Assert.NotNull(saved);
         using JsonDocument status = JsonDocument.Parse(File.ReadAllText(Path.Combine(recipe.Output, "status.json")));
@@ -220,8 +244,10 @@ public sealed class FinetuneRunTests : IDisposable
             .ToDictionary(f => Path.GetRelativePath(run, f), f => Convert.ToHexString(SHA256.HashData(File.ReadAllBytes(f))));
     }
 
-    private static List<double> Losses(string run) =>
-        [.. File.ReadLines(Path.Combine(run, "log.jsonl")).Select(line => JsonDocument.Parse(line).RootElement.GetProperty("loss").GetDouble())];
+    private static List<double> Losses(string run) => Logged(run, "loss");
+
+    private static List<double> Logged(string run, string key) =>
+        [.. File.ReadLines(Path.Combine(run, "log.jsonl")).Select(line => JsonDocument.Parse(line).RootElement.GetProperty(key).GetDouble())];
 
     private sealed class CountingWatcher(int stopAfter) : IRunWatcher
     {

@@ -16,6 +16,7 @@ public class PackingBitTests
     {
         SameBits(name, Precision.Fp32);
         SameBits(name, Precision.Bf16);
+        SameBits(name, Precision.Fp16);
     }
 
     private static void SameBits(string name, Precision precision)

@@ -16,7 +16,7 @@ public class TrainerBitTests
     [MemberData(nameof(TinyModels.Main), MemberType = typeof(TinyModels))]
     public void Threads_and_lanes_per_call_do_not_change_a_bit(string model)
     {
-        foreach (string precision in (string[])["fp32", "bf16"])
+        foreach (string precision in (string[])["fp32", "bf16", "fp16"])
         {
             byte[] expected = Train(model, precision, threads: 2, lanesPerCall: 0);
             Assert.Equal(expected, Train(model, precision, threads: 1, lanesPerCall: 0));
@@ -31,13 +31,17 @@ public class TrainerBitTests
         Train(model, "bf16", threads: 2, lanesPerCall: 2), Train(model, "bf16", threads: 2, lanesPerCall: 2, recompute: true));
 
     [Fact]
+    public void Recomputing_does_not_change_a_bit_in_fp16() => Assert.Equal(
+        Train("llama", "fp16", threads: 2, lanesPerCall: 2), Train("llama", "fp16", threads: 2, lanesPerCall: 2, recompute: true));
+
+    [Fact]
     public void Another_seed_gives_another_result() =>
         Assert.NotEqual(Train("llama tied", "fp32", threads: 1, lanesPerCall: 0), Train("llama tied", "fp32", threads: 1, lanesPerCall: 0, seed: 8));
 
     // The bytes of every loss, norm and master after a few steps of several micro-steps with absent lanes.
     private static byte[] Train(string name, string precisionName, int threads, int lanesPerCall, ulong seed = 7, bool recompute = false)
     {
-        Precision precision = precisionName == "bf16" ? Precision.Bf16 : Precision.Fp32;
+        Precision precision = RecipeNames.Precisions[precisionName];
         using Device device = Device.OpenCpu(threads);
         using ILanguageModel model = TinyModels.Create(name, device, precision, seed);
         TestRows rows = new(TinyLlama.Documents(count: 40, longest: 24), documentsPerRow: 2, batchSize: 6);

@@ -14,9 +14,10 @@ public class TrainerMemoryTests
     [Theory]
     [InlineData("fp32")]
     [InlineData("bf16")]
+    [InlineData("fp16")]
     public void A_step_allocates_neither_managed_nor_device_memory(string precisionName)
     {
-        Precision precision = precisionName == "bf16" ? Precision.Bf16 : Precision.Fp32;
+        Precision precision = RecipeNames.Precisions[precisionName];
         using Device device = Device.OpenCpu(threads: 2);
         using ILanguageModel model = TinyLlama.Create(device, precision);
         TestRows rows = new(TinyLlama.Documents(count: 24, longest: 24), documentsPerRow: 3, batchSize: 4);
