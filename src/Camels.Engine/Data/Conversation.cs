@@ -1,7 +1,8 @@
+using System.Buffers;
 using System.Buffers.Binary;
 using System.Globalization;
-using System.Runtime.InteropServices;
 using System.Security.Cryptography;
+using System.Text;
 
 namespace Camels.Engine.Data;
 
@@ -60,7 +61,7 @@ public sealed class Conversation
     /// <summary>The messages in order.</summary>
     public Message[] Messages { get; }
 
-    /// <summary>The first 128 bits of a SHA-256 of roles and stripped contents: equal for duplicates, whatever template dressed them.</summary>
+    /// <summary>The first 128 bits of a SHA-256 of roles and stripped contents in UTF-8: equal for duplicates, whatever template dressed them.</summary>
     public UInt128 ContentHash { get; }
 
     /// <summary>True where an assistant turn has no text: such a record would teach to answer nothing.</summary>
@@ -115,21 +116,29 @@ public sealed class Conversation
         _ => "assistant",
     };
 
+    // UTF-8, which for most text is half as much to hash.
     private static UInt128 HashOf(Message[] messages)
     {
-        using IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        Span<byte> head = stackalloc byte[8];
+        const int HeadBytes = 8;
+        int bytes = 0;
         foreach (Message message in messages)
         {
-            ReadOnlySpan<char> content = PlainText.Strip(message.Content);
-            BinaryPrimitives.WriteInt32LittleEndian(head, (int)message.Role);
-            BinaryPrimitives.WriteInt32LittleEndian(head[4..], content.Length);
-            hash.AppendData(head);
-            hash.AppendData(MemoryMarshal.AsBytes(content));
+            bytes += HeadBytes + Encoding.UTF8.GetByteCount(PlainText.Strip(message.Content));
+        }
+
+        byte[] buffer = ArrayPool<byte>.Shared.Rent(bytes);
+        Span<byte> rest = buffer;
+        foreach (Message message in messages)
+        {
+            int written = Encoding.UTF8.GetBytes(PlainText.Strip(message.Content), rest[HeadBytes..]);
+            BinaryPrimitives.WriteInt32LittleEndian(rest, (int)message.Role);
+            BinaryPrimitives.WriteInt32LittleEndian(rest[4..], written);
+            rest = rest[(HeadBytes + written)..];
         }
 
         Span<byte> digest = stackalloc byte[SHA256.HashSizeInBytes];
-        hash.GetHashAndReset(digest);
+        _ = SHA256.HashData(buffer.AsSpan(0, bytes), digest);
+        ArrayPool<byte>.Shared.Return(buffer);
         return BinaryPrimitives.ReadUInt128BigEndian(digest);
     }
 }
