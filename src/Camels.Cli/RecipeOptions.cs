@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using Camels.Engine.Data;
 using Camels.Engine.Training;
 
 namespace Camels.Cli;
@@ -11,7 +12,8 @@ internal sealed class RecipeOptions
     private readonly Option<string[]> _set = new("--set") { Description = "replace or add a value of the recipe, as in training.seed=7" };
     private readonly Option<string[]> _data = new("--data")
     {
-        Description = "data.sources: DATASET=PATH or DATASET=PATH:EXAMPLES, as in alpaca=alpaca_data.json:1000",
+        Description = "data.sources: DATASET=PATH or DATASET=PATH:EXAMPLES, as in alpaca=alpaca_data.json:1000; DATASET is "
+            + $"{string.Join(", ", DatasetCatalog.Formats.SelectMany(format => format.Aliases.Prepend(format.Name)))}, or with map in a recipe any other",
         AllowMultipleArgumentsPerToken = true,
     };
 

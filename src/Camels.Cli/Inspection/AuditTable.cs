@@ -27,6 +27,14 @@ internal static class AuditTable
             screen.Line($"{Screen.Count(leaks.Records)} records give evaluation items away, {Screen.Count(leaks.Removed)} of them removed; all in contamination.jsonl");
         }
 
+        foreach (SourceAudit source in audit.Sources)
+        {
+            foreach ((string reason, long count) in source.Unusable)
+            {
+                screen.Line($"{source.Name}: {Screen.Count(count)} left out, {reason}; all in left_out.jsonl");
+            }
+        }
+
         foreach (string record in audit.Sources.SelectMany(source => source.Listed).Take(5))
         {
             screen.Line($"  {record}");

@@ -88,6 +88,9 @@ public sealed record SourceAudit
     /// <summary>Where the first records of the counts above stand, each with its reason.</summary>
     public List<string> Listed { get; init; } = [];
 
+    /// <summary>Told of all that is found while reading, of which <see cref="Listed"/> holds the first.</summary>
+    internal Action<RecordPlace, string>? LeftOut { get; set; }
+
     internal void CountUnusable(RecordPlace place, string reason)
     {
         Records++;
@@ -95,7 +98,11 @@ public sealed record SourceAudit
         List(place, $"{reason}, left out");
     }
 
-    internal void List(RecordPlace place, string reason) => List(Listed, place, reason);
+    internal void List(RecordPlace place, string reason)
+    {
+        LeftOut?.Invoke(place, reason);
+        List(Listed, place, reason);
+    }
 
     /// <summary>The same for what is found after reading, where another thread reads on; comes behind <see cref="Listed"/> at the end.</summary>
     internal void ListLater(RecordPlace place, string reason) => List(_listedLater, place, reason);

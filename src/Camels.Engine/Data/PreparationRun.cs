@@ -14,6 +14,7 @@ internal sealed class PreparationRun(
     private readonly ContaminationLedger? _ledger = evaluation is null ? null : new ContaminationLedger(evaluation, folder);
     private readonly ConversationWorker[] _workers = [.. Enumerable.Range(0, ChunkReader.MostConversations)
         .Select(_ => new ConversationWorker(settings, template, evaluation))];
+    private readonly LeftOutList _leftOut = new(folder);
     private readonly ConversationFilter _filter = new(settings.Deduplicate);
     private readonly long[] _sourceBytes = [.. sources.Select(source => source.Input.Files.Sum(file => new FileInfo(file).Length))];
     private long _conversations;
@@ -21,6 +22,7 @@ internal sealed class PreparationRun(
 
     public void Dispose()
     {
+        _leftOut.Dispose();
         _store.Dispose();
         _ledger?.Dispose();
     }
@@ -28,6 +30,11 @@ internal sealed class PreparationRun(
     /// <summary>Writes the splits, adds their files to <paramref name="files"/>, and says what was given away of evaluation sets.</summary>
     public ContaminationAudit? Write(Dictionary<string, FileSeal> files)
     {
+        foreach (SourceAudit audit in sources.Select(source => source.Audit))
+        {
+            audit.LeftOut = (place, reason) => _leftOut.Add(audit.Name, place, reason);
+        }
+
         using (ChunkReader reader = new(sources))
         {
             while (reader.Next() is ConversationChunk chunk)
@@ -37,6 +44,7 @@ internal sealed class PreparationRun(
             }
         }
 
+        _leftOut.Finish(files);
         _store.Seal();
         Destination[] destinations = new SplitChoice(settings, sources).Choose(_store.Documents);
         WriteSplit(PreparedData.TrainSplit, destinations, Destination.Train, files);
@@ -97,9 +105,11 @@ internal sealed class PreparationRun(
         int[] documents = [.. Enumerable.Range(0, destinations.Length).Where(i => destinations[i] == destination)];
         if (documents.Length == 0)
         {
+            string[] reasons = [.. sources.SelectMany(source => source.Audit.Unusable).Select(reason => $", {reason.Value} {reason.Key}").Take(3)];
             throw CamelsException.BadInput(
                 $"there is nothing to train on: {sources.Sum(source => source.Audit.Records)} records read, none usable "
-                + $"({sources.Sum(source => source.Audit.Empty)} empty, {sources.Sum(source => source.Audit.OverLongDropped)} longer than a row).");
+                + $"({sources.Sum(source => source.Audit.Empty)} empty, {sources.Sum(source => source.Audit.OverLongDropped)} longer than a row"
+                + $"{string.Concat(reasons)}).");
         }
 
         int[] lengths = [.. documents.Select(document => _store.Documents[document].Tokens)];
