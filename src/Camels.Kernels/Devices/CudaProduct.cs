@@ -16,7 +16,7 @@ internal readonly record struct CudaMatrix(Tensor Elements, long Stride)
 }
 
 /// <summary>
-/// Launches of native/cuda/mat_mul.cu. Every element is one chain over k in pieces of 16, whatever the tile, so that the choice of tiles
+/// Launches of native/cuda/mat_mul.cu, or of its counterpart for sm_90a (<see cref="CudaGroupProduct"/>). Every element is one chain over k in pieces of 16, whatever the tile, so that the choice of tiles
 /// changes no bit.
 /// </summary>
 internal static class CudaProduct
@@ -37,12 +37,28 @@ internal static class CudaProduct
     /// Writes result (M, N) = left (M, K) · right (N, K)ᵀ, or adds to it. The result is of the factors' type or F32; M, N are the extents of
     /// its tensor and <paramref name="steps"/> is K.
     /// </summary>
-    public static void Run(DeviceStream stream, CudaMatrix result, CudaMatrix left, CudaMatrix right, int steps, bool adds) =>
+    public static void Run(DeviceStream stream, CudaMatrix result, CudaMatrix left, CudaMatrix right, int steps, bool adds)
+    {
+        if (CudaGroupProduct.Takes(stream, left, right, steps, inColumns: false))
+        {
+            CudaGroupProduct.Run(stream, result, left, right, rightInColumns: false, steps, adds);
+            return;
+        }
+
         Run(stream, _forward, _forwardSmall, result, left, right, steps, adds);
+    }
 
     /// <summary>The same of right (K, N).</summary>
-    public static void RunColumns(DeviceStream stream, CudaMatrix result, CudaMatrix left, CudaMatrix right, int steps, bool adds) =>
+    public static void RunColumns(DeviceStream stream, CudaMatrix result, CudaMatrix left, CudaMatrix right, int steps, bool adds)
+    {
+        if (CudaGroupProduct.Takes(stream, left, right, steps, inColumns: true))
+        {
+            CudaGroupProduct.Run(stream, result, left, right, rightInColumns: true, steps, adds);
+            return;
+        }
+
         Run(stream, _backwardInput, _backwardInputSmall, result, left, right, steps, adds);
+    }
 
     /// <summary>
     /// Adds to resultSum (M, N), F32, a binary tree over lanes of left (K, M)ᵀ · right (K, N) over the rows of each lane. The levels of the tree
@@ -50,6 +66,12 @@ internal static class CudaProduct
     /// </summary>
     public static void RunLanes(DeviceStream stream, CudaMatrix resultSum, CudaMatrix left, CudaMatrix right, Tensor laneBounds)
     {
+        if (CudaGroupProduct.Takes(stream, left, right, left.Elements.Shape[0], inColumns: true))
+        {
+            CudaGroupProduct.RunLanes(stream, resultSum, left, right, laneBounds);
+            return;
+        }
+
         (int rows, int columns) = resultSum.Elements.Rank2();
         int lanes = laneBounds.Shape[0] - 1;
         long treeBytes = (long)BitOperations.Log2((uint)Math.Max(lanes, 1)) * _large.Rows * _large.Columns * sizeof(float);
