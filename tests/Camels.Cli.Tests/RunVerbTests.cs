@@ -58,6 +58,13 @@ public sealed class RunVerbTests
         Assert.Equal(ExitCode.Done, code);
         Assert.Contains("[r] [e] [v] [e] [r] [s] [e] [d] [</s>]", output, StringComparison.Ordinal);
         Assert.Equal(ExitCode.Usage, small.Run("inspect", prepared, "--row", "1000").Code);
+        (code, output, _) = small.Run("inspect", prepared, "--example", "3", "--source", "messages");
+        Assert.Equal(ExitCode.Done, code);
+        string[] shown = output[output.IndexOf("example 3", StringComparison.Ordinal)..].Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        Assert.Equal(2, shown.Length);      // the legend and the one document
+        Assert.Contains("] [", shown[1], StringComparison.Ordinal);
+        Assert.Equal(ExitCode.Usage, small.Run("inspect", prepared, "--example", "100000").Code);
+        Assert.Equal(ExitCode.Usage, small.Run("inspect", prepared, "--example", "3", "--source", "other").Code);
     }
 
     [Theory]

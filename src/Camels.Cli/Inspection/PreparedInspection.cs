@@ -12,16 +12,25 @@ internal static class PreparedInspection
     /// <summary>True for a folder that data preparation wrote.</summary>
     public static bool IsPrepared(string path) => File.Exists(Path.Combine(path, "train.ids"));
 
-    /// <summary>Shows the folder and one row of its training split.</summary>
-    public static void Show(Screen screen, string path, int row, string? tokenizerFolder)
+    /// <summary>What to show of prepared data.</summary>
+    /// <param name="Split">train or validation.</param>
+    /// <param name="Row">The row, where <paramref name="Example"/> is null.</param>
+    /// <param name="Example">Number of a record in its source, from 0.</param>
+    /// <param name="Source">The source's name; null: the first.</param>
+    /// <param name="Tokenizer">Folder of the tokenizer, to show text instead of ids.</param>
+    public sealed record Choice(string Split, int Row, long? Example, string? Source, string? Tokenizer);
+
+    /// <summary>Shows the folder and one row, or the documents of one example.</summary>
+    public static void Show(Screen screen, string path, Choice choice)
     {
-        using PreparedData data = PreparedData.Open(path);
+        using PreparedData data = PreparedData.Open(path, choice.Split);
+        int row = choice.Example is long record ? RowOf(data, record, choice.Source) : choice.Row;
         if (row < 0 || row >= data.Rows)
         {
             throw CamelsException.Usage($"--row {row} is outside the {data.Rows} rows of {path}; the first is 0");
         }
 
-        ITokenizer? tokenizer = tokenizerFolder is null ? null : OpenTokenizer(data, tokenizerFolder);
+        ITokenizer? tokenizer = choice.Tokenizer is null ? null : OpenTokenizer(data, choice.Tokenizer);
         PreparedManifest manifest = data.Manifest;
         screen.Table(
             ["prepared data", "value>"],
@@ -34,7 +43,20 @@ internal static class PreparedInspection
                 ["template", manifest.Template],
                 ["sources", string.Join(", ", data.SourceNames)],
             ]);
-        ShowRow(screen, data.Row(row), row, tokenizer);
+        if (choice.Example is long example)
+        {
+            screen.Line($"example {example}; {Legend(screen)}");
+            for (int next = row; next < data.Rows; next++)
+            {
+                ShowDocuments(screen, data.Row(next), tokenizer, example, SourceOf(data, choice.Source));
+            }
+        }
+        else
+        {
+            screen.Line($"row {row}; {Legend(screen)}");
+            ShowDocuments(screen, data.Row(row), tokenizer, record: null, source: 0);
+        }
+
         screen.Json(new
         {
             Path = path,
@@ -63,11 +85,43 @@ internal static class PreparedInspection
             : throw CamelsException.BadInput($"{folder} is another tokenizer than the one this data was prepared with");
     }
 
-    private static void ShowRow(Screen screen, PackedRow row, int index, ITokenizer? tokenizer)
+    private static string Legend(Screen screen) => screen.IsTerminal ? "trained tokens in green" : "trained tokens in [brackets]";
+
+    private static int SourceOf(PreparedData data, string? name)
     {
-        screen.Line(screen.IsTerminal ? $"row {index}; trained tokens in green" : $"row {index}; trained tokens in [brackets]");
+        int source = name is null ? 0 : data.SourceNames.ToList().IndexOf(name);
+        return source >= 0 ? source : throw CamelsException.Usage($"--source {name} is none of {string.Join(", ", data.SourceNames)}");
+    }
+
+    // The first row with a document of the record.
+    private static int RowOf(PreparedData data, long record, string? sourceName)
+    {
+        int source = SourceOf(data, sourceName);
+        for (int row = 0; row < data.Rows; row++)
+        {
+            PackedRow packed = data.Row(row);
+            for (int document = 0; document < packed.DocumentSources.Length; document++)
+            {
+                if (packed.DocumentSources[document] == source && packed.DocumentRecords[document] == record)
+                {
+                    return row;
+                }
+            }
+        }
+
+        throw CamelsException.Usage($"--example {record}: no such record of {data.SourceNames[source]} in this split; it may have been left out or held out");
+    }
+
+    // All documents of the row, or those of one record.
+    private static void ShowDocuments(Screen screen, PackedRow row, ITokenizer? tokenizer, long? record, int source)
+    {
         for (int document = 0; document < row.DocumentSources.Length; document++)
         {
+            if (record is not null && (row.DocumentRecords[document], row.DocumentSources[document]) != (record, source))
+            {
+                continue;
+            }
+
             for (int token = row.DocumentBounds[document]; token < row.DocumentBounds[document + 1]; token++)
             {
                 string piece = tokenizer?.PieceText(row.Ids[token]) ?? $"{row.Ids[token]}";

@@ -75,7 +75,8 @@ internal sealed class GenerateVerb : Verb
         using StopSignal stop = new();
         using Device device = _device.Open(arguments, screen);
         using ILanguageModel model = ModelWeights.Open(folder, precision, device);
-        settings = settings with { EosIds = model.Config.EosIds.Count > 0 ? model.Config.EosIds : tokenizer.EosId is int eos ? [eos] : [] };
+        IReadOnlyList<int> eosIds = model.Config.EosIds.Count > 0 ? model.Config.EosIds : tokenizer.EosId is int eos ? [eos] : [];
+        settings = settings with { EosIds = template is null ? eosIds : [.. eosIds.Union([new TemplateEncoder(template, tokenizer).EndId])] };
         string path = arguments.GetRequiredValue(_output);
         using CompletionFile output = new(path, arguments.GetValue(_logProbabilities), settings.Samples > 1);
         Tally tally = new();

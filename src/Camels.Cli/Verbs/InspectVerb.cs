@@ -3,6 +3,7 @@ using Camels.Cli.Inspection;
 using Camels.Cli.Output;
 using Camels.Engine;
 using Camels.Engine.Checkpoints;
+using Camels.Engine.Data;
 using Camels.Engine.Models;
 
 namespace Camels.Cli.Verbs;
@@ -12,6 +13,9 @@ internal sealed class InspectVerb : Verb
 {
     private readonly Argument<string> _path;
     private readonly Option<int> _row;
+    private readonly Option<long?> _example;
+    private readonly Option<string?> _source;
+    private readonly Option<string> _split;
     private readonly Option<string?> _tokenizer;
 
     public InspectVerb()
@@ -22,6 +26,9 @@ internal sealed class InspectVerb : Verb
     {
         _path = Argument<string>("PATH", "model folder, .safetensors or .bin file, checkpoint, or folder of prepared data");
         _row = Option<int>("--row", "prepared data: the row whose tokens are shown");
+        _example = Option<long?>("--example", "prepared data: the record whose tokens are shown, counted from 0 in its source");
+        _source = Option<string?>("--source", "prepared data: the example's source; the first where none is given");
+        _split = Option("--split", "prepared data: train or validation", PreparedData.TrainSplit);
         _tokenizer = Option<string?>("--tokenizer", "prepared data: folder of the tokenizer, to show text instead of ids");
     }
 
@@ -39,7 +46,9 @@ internal sealed class InspectVerb : Verb
         }
         else if (PreparedInspection.IsPrepared(path))
         {
-            PreparedInspection.Show(screen, path, arguments.GetValue(_row), arguments.GetValue(_tokenizer));
+            PreparedInspection.Show(screen, path, new(
+                arguments.GetRequiredValue(_split), arguments.GetValue(_row), arguments.GetValue(_example), arguments.GetValue(_source),
+                arguments.GetValue(_tokenizer)));
         }
         else if (Has(CheckpointManifest.Name))
         {

@@ -16,14 +16,47 @@ public sealed record PackedRows(int[] Order, int[] RowStarts)
 
 /// <summary>
 /// Puts whole documents into rows. A pure function of the lengths: best fit decreasing over all documents at once, longest document first
-/// (equal lengths in order), each into the fullest row that still takes it. Rows are ordered by their first document.
+/// (equal lengths in order), each into the fullest row that still takes it; where that leaves too much empty, <see cref="ExactFill"/> is
+/// tried and the better of both taken. Rows are ordered by their first document.
 /// </summary>
 public static class Packing
 {
+    // From this fill on, best fit is as good as needed and the other way is not tried.
+    private const double GoodFill = 0.99;
+
+    // Beyond these sizes the other way takes too long.
+    private const int MostExactRows = 50_000;
+    private const int LongestExactRow = 1 << 15;
+
     /// <summary>Packs documents into rows of at most <paramref name="capacity"/> tokens.</summary>
     /// <param name="lengths">Tokens of each document, 1 to <paramref name="capacity"/>.</param>
     /// <param name="capacity">Most tokens of a row.</param>
     public static PackedRows Pack(ReadOnlySpan<int> lengths, int capacity)
+    {
+        (int[] rowOf, int rows) = BestFit(lengths, capacity);
+        long tokens = 0;
+        foreach (int length in lengths)
+        {
+            tokens += length;
+        }
+
+        bool isWorthMore = tokens < GoodFill * capacity * rows && rows > (tokens + capacity - 1) / capacity;
+        if (isWorthMore && rows <= MostExactRows && capacity <= LongestExactRow)
+        {
+            (int[] exactRowOf, int exactRows) = ExactFill.Pack(lengths, capacity);
+            bool isBetter = exactRows < rows
+                || (exactRows == rows && EmptiestRow(lengths, exactRowOf, rows) < EmptiestRow(lengths, rowOf, rows));
+            (rowOf, rows) = isBetter ? (exactRowOf, exactRows) : (rowOf, rows);
+        }
+
+        return InDocumentOrder(rowOf, rows);
+    }
+
+    /// <summary>One document a row.</summary>
+    public static PackedRows OnePerRow(int documents) =>
+        new([.. Enumerable.Range(0, documents)], [.. Enumerable.Range(0, documents + 1)]);
+
+    private static (int[] RowOf, int Rows) BestFit(ReadOnlySpan<int> lengths, int capacity)
     {
         int[] rowOf = new int[lengths.Length];
         OpenRows open = new(capacity);
@@ -35,12 +68,19 @@ public static class Packing
             open.Put(row, space - lengths[document]);
         }
 
-        return InDocumentOrder(rowOf, rows);
+        return (rowOf, rows);
     }
 
-    /// <summary>One document a row.</summary>
-    public static PackedRows OnePerRow(int documents) =>
-        new([.. Enumerable.Range(0, documents)], [.. Enumerable.Range(0, documents + 1)]);
+    private static int EmptiestRow(ReadOnlySpan<int> lengths, int[] rowOf, int rows)
+    {
+        int[] tokens = new int[rows];
+        for (int document = 0; document < rowOf.Length; document++)
+        {
+            tokens[rowOf[document]] += lengths[document];
+        }
+
+        return tokens.Min();
+    }
 
     private static int[] LongestFirst(ReadOnlySpan<int> lengths, int capacity)
     {
