@@ -39,6 +39,7 @@ internal sealed unsafe partial class PtxBlock
 
         barrier.Expected = threads / 32;
         barrier.Arrived++;
+        Checks?.TellBarrier(warp, barrier);
         if (waits)
         {
             barrier.Waiting.Add(warp);
@@ -76,6 +77,7 @@ internal sealed unsafe partial class PtxBlock
 
         foreach (PtxWarp warp in barrier.Waiting)
         {
+            Checks?.HearBarrier(warp, barrier);
             if (warp == running)
             {
                 warp.Wait = PtxWait.Yield;
@@ -86,6 +88,7 @@ internal sealed unsafe partial class PtxBlock
             }
         }
 
+        Checks?.ForgetBarrier(barrier);
         barrier.Waiting.Clear();
         barrier.Arrived = 0;
     }

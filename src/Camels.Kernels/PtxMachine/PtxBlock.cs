@@ -46,6 +46,8 @@ internal sealed unsafe partial class PtxBlock : IDisposable
         {
             _warps[i] = new PtxWarp(this, i, Parameters + parameterRoom + ((long)i * warpBytes));
         }
+
+        Checks = settings.Options.ChecksRaces ? new PtxRaces(this) : null;
     }
 
     public PtxSettings Settings { get; }
@@ -81,6 +83,7 @@ internal sealed unsafe partial class PtxBlock : IDisposable
 
         BeginBarriers();
         BeginBulk();
+        Checks?.Begin(index);
         foreach (PtxWarp warp in _warps)
         {
             warp.Begin();

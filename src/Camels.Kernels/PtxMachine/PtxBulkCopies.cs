@@ -101,7 +101,7 @@ internal sealed unsafe partial class PtxBlock
             }
         }
 
-        Checks?.LandBox(box.Barrier, box.Shared, map.BoxBytes, isLoad);
+        Checks?.LandBox(box.Warp, box.Barrier, box.Shared, map.BoxBytes, box.Lane);
         if (isLoad)
         {
             Receive(box.Barrier!, map.BoxBytes);

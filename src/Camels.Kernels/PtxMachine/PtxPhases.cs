@@ -111,6 +111,11 @@ internal static unsafe class PtxPhases
     {
         ulong* addresses = Barriers(warp, instruction);
         byte* registers = warp.Registers;
+        if (warp.Block.Checks is not null)
+        {
+            Release(warp, addresses);
+        }
+
         for (uint bits = warp.Mask; bits != 0; bits &= bits - 1)
         {
             int lane = BitOperations.TrailingZeroCount(bits);
@@ -121,7 +126,6 @@ internal static unsafe class PtxPhases
                 ((ulong*)(registers + instruction->D))[lane] = (ulong)barrier.Phase;
             }
 
-            warp.Block.Checks?.Release(warp, barrier, lane);
             if (instruction->Count > 0)
             {
                 // Announced before the arrival, so that the phase does not end between the two.
@@ -169,6 +173,24 @@ internal static unsafe class PtxPhases
         {
             open.Waiting.Add(warp);
             warp.Wait = PtxWait.Phase;
+        }
+    }
+
+    // Lanes that arrive at one barrier together tell together.
+    private static void Release(PtxWarp warp, ulong* addresses)
+    {
+        for (uint left = warp.Mask; left != 0;)
+        {
+            int first = BitOperations.TrailingZeroCount(left);
+            uint same = 0;
+            for (uint bits = left; bits != 0; bits &= bits - 1)
+            {
+                int lane = BitOperations.TrailingZeroCount(bits);
+                same |= addresses[lane] == addresses[first] ? 1u << lane : 0;
+            }
+
+            warp.Block.Checks!.Release(warp, warp.Block.PhaseAt(warp, (uint)addresses[first], first), same);
+            left &= ~same;
         }
     }
 

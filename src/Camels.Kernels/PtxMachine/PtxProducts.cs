@@ -36,9 +36,6 @@ internal sealed unsafe class PtxProducts(PtxWarp warp)
     /// <summary>Groups that this warp has closed.</summary>
     public int Committed => _committed;
 
-    /// <summary>Products under way, in order.</summary>
-    public IReadOnlyList<Request> Requests => _requests;
-
     public void Begin()
     {
         _requests.Clear();
@@ -93,6 +90,7 @@ internal sealed unsafe class PtxProducts(PtxWarp warp)
         while (warp.Products._done < groups)
         {
             PtxWarpgroup.MakeGroup(warp, together);
+            warp.Block.Checks?.CompleteProducts(warp, warp.Products._done);
             foreach (PtxWarp other in together)
             {
                 other.Products._done++;
@@ -130,7 +128,10 @@ internal sealed unsafe class PtxProducts(PtxWarp warp)
         sums.Pending++;
         Request request = new((nint)instruction, sums, left, right, adds, _committed);
         _requests.Add(request);
-        warp.Block.Checks?.IssueProduct(warp, instruction, left, right);
+        if (warp.Block.Checks is not null)
+        {
+            PtxWarpgroup.Observe(warp, instruction, left, right, _committed);
+        }
     }
 
     private Sums TakeSums(PtxInstruction* instruction, int columns)

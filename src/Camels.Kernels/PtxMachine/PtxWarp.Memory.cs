@@ -172,7 +172,7 @@ internal sealed unsafe partial class PtxWarp
 
         if (Block.Checks is not null && !_isAtomic)
         {
-            Block.CheckShared(this, addresses, bytes, isWrite);
+            Block.Checks.AccessShared(this, addresses, Mask, bytes, isWrite);
         }
 
         if (Block.Settings.Options.CountsMemory)
@@ -205,7 +205,7 @@ internal sealed unsafe partial class PtxWarp
     {
         if (Block.Checks is not null && !_isAtomic)
         {
-            Block.CheckGlobal(this, allocation, addresses, Mask, bytes, isWrite);
+            Block.Checks.AccessGlobal(this, allocation, addresses, Mask, bytes, isWrite);
         }
 
         if (Block.Settings.Options.CountsMemory)
@@ -236,7 +236,7 @@ internal sealed unsafe partial class PtxWarp
 
             if (Block.Checks is not null && !_isAtomic)
             {
-                Block.CheckGlobal(this, allocation, addresses, 1u << lane, bytes, isWrite);
+                Block.Checks.AccessGlobal(this, allocation, addresses, 1u << lane, bytes, isWrite);
             }
 
             addresses[lane] = address + (ulong)allocation.Delta;

@@ -214,6 +214,9 @@ internal sealed unsafe partial class PtxWarp
     /// <summary>The instruction where the warp goes on: what it waits at.</summary>
     public PtxInstruction* Next => _next;
 
+    /// <summary>The line of the current instruction.</summary>
+    public int CurrentLine => _program.StatementOf(Current)?.Line ?? 0;
+
     public PtxException Fail(PtxFault fault, string what, int lane = -1) => Fail(fault, what, lane, Current);
 
     /// <summary>An error that names kernel, block, thread, line and instruction.</summary>

@@ -67,6 +67,31 @@ internal static unsafe class PtxWarpgroup
         }
     }
 
+    /// <summary>Tells the race check what a product will read for one warp: its rows of the left factor and all of the right one.</summary>
+    public static void Observe(PtxWarp warp, PtxInstruction* instruction, ulong left, ulong right, int group)
+    {
+        int columns = instruction->Count;
+        int* flags = instruction->More + (columns / 2);
+        if (flags[3] < 0)
+        {
+            Observe(warp, instruction, Factor.Of(left), Rows * (warp.Index % PtxProducts.Warps), Rows, flags[1] != 0, group);
+        }
+
+        Observe(warp, instruction, Factor.Of(right), first: 0, columns, flags[2] != 0, group);
+    }
+
+    private static void Observe(PtxWarp warp, PtxInstruction* instruction, Factor factor, int first, int count, bool hasKInRows, int group)
+    {
+        for (int i = first; i < first + count; i += hasKInRows ? 8 : 1)
+        {
+            for (int k = 0; k < Depth; k += hasKInRows ? 1 : 8)
+            {
+                ushort* place = ElementsAt(warp, instruction, factor, i, k, hasKInRows);
+                warp.Block.Checks!.IssueProductRead(warp, (uint)((byte*)place - warp.Block.Shared) + PtxBlock.SharedStart, group);
+            }
+        }
+    }
+
     private static void Make(ReadOnlySpan<PtxWarp> together, PtxProducts.Request[][] groups, int index)
     {
         PtxProducts.Request request = groups[0][index];
