@@ -63,6 +63,18 @@ public sealed class MappedDatasetTests : IDisposable
     }
 
     [Fact]
+    public void TheExampleOfTheDocumentationWorks()
+    {
+        string document = File.ReadAllText(Path.Combine(SharedFiles.Repository, "docs", "datasets.md"));
+        string Block(string language) => document.Split($"```{language}\n")[^1].Split("```")[0];
+        string recipe = Block("yaml").Replace("dump.jsonl.gz", _folder.Write("dump.jsonl", Block("json")), StringComparison.Ordinal);
+        DataSource source = RecipeReader.Parse($"{recipe}\nmodel: {{path: m}}\noutput: o\n", "docs", []).Data.Sources[0];
+        Assert.Equal(
+            [new Message(Role.System, "Be kind."), new Message(Role.User, "How?"), new Message(Role.Assistant, "Like this.")],
+            Assert.Single(Read(source).Read).Messages);
+    }
+
+    [Fact]
     public void InstructionsAreDressedPromptsAreNot()
     {
         string path = _folder.Write("d.jsonl", string.Concat(Enumerable.Range(0, 200).Select(i => $$"""{"q": "Q", "x": "", "a": "A"}{{'\n'}}""")));
