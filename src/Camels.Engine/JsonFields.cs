@@ -111,6 +111,24 @@ internal sealed class JsonFields(JsonElement element, string path)
         return [.. numbers];
     }
 
+    /// <summary>A list of strings.</summary>
+    public IReadOnlyList<string> Texts(string name)
+    {
+        bool isList = element.TryGetProperty(name, out JsonElement value) && value.ValueKind == JsonValueKind.Array;
+        return isList && value.EnumerateArray().All(item => item.ValueKind == JsonValueKind.String)
+            ? [.. value.EnumerateArray().Select(item => item.GetString()!)]
+            : throw Refused(name, "a list of strings");
+    }
+
+    /// <summary>True where the field is missing, null, or an object or list without entries.</summary>
+    public bool IsEmpty(string name) => !element.TryGetProperty(name, out JsonElement value) || value.ValueKind switch
+    {
+        JsonValueKind.Null => true,
+        JsonValueKind.Array => value.GetArrayLength() == 0,
+        JsonValueKind.Object => value.GetPropertyCount() == 0,
+        _ => false,
+    };
+
     /// <summary>A list of objects.</summary>
     public IReadOnlyList<JsonFields> Objects(string name)
     {

@@ -45,6 +45,7 @@ public static unsafe class Numbers
         DType.F32 => tensor.Pointer<float>()[i],
         DType.F16 => (double)tensor.Pointer<Half>()[i],
         DType.BF16 => (double)tensor.Pointer<BFloat16>()[i],
+        DType.U8 => tensor.Pointer<byte>()[i],
         _ => tensor.Pointer<int>()[i],
     };
 

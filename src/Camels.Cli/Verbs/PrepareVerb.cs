@@ -52,7 +52,7 @@ internal sealed class PrepareVerb : Verb
     private PreparationResult PrepareRun(ParseResult arguments, RunScreen watcher)
     {
         Recipe recipe = _recipe.Read(arguments);
-        using StartingModel start = StartingModel.Open(recipe.Model, (ulong)recipe.Training.Seed);
+        using StartingModel start = StartingModel.Open(recipe);
         return FinetuneRun.Prepare(recipe, start.Config, start.Tokenizer, watcher);
     }
 

@@ -15,6 +15,9 @@ public sealed record ModelToWrite
     /// <summary>The weights, with the names and shapes of <see cref="ModelConfig.Tensors"/>.</summary>
     public required IReadOnlyList<TensorToWrite> Tensors { get; init; }
 
+    /// <summary>adapter_config.json where the tensors are those of an adapter: the folder is then PEFT's and has no config.json.</summary>
+    public byte[]? AdapterConfig { get; init; }
+
     /// <summary>A folder whose tokenizer files and generation_config.json are copied byte for byte, or null.</summary>
     public string? CompanionFolder { get; init; }
 
@@ -93,18 +96,28 @@ public sealed class HuggingFaceFolder : IDisposable
         AtomicFolder.Write(destination, NeededBytes(model), replace, folder =>
         {
             Write(folder, model);
-            using HuggingFaceFolder written = Open(folder.Path);
+            using HuggingFaceFolder? whole = model.AdapterConfig is null ? Open(folder.Path) : null;
+            using AdapterFolder? adapter = model.AdapterConfig is null ? null : AdapterFolder.Open(folder.Path);
             foreach (TensorToWrite expected in model.Tensors)
             {
-                RequireEqual(expected, written.Weight(expected.Name));
+                RequireEqual(expected, whole?.Weight(expected.Name) ?? adapter!.Get(expected.Name));
             }
         });
 
     /// <summary>Writes the files of a model into a folder that is being written.</summary>
     internal static void Write(FolderWriter folder, ModelToWrite model)
     {
-        folder.WriteFile(ModelConfigFile.Name, ModelConfigFile.ToJson(model.Config));
-        SafetensorsWriter.WriteModel(folder, model.Tensors, model.MaximumFileBytes);
+        if (model.AdapterConfig is byte[] adapter)
+        {
+            folder.WriteFile(AdapterFolder.ConfigName, adapter);
+            SafetensorsWriter.Write(folder, AdapterFolder.WeightsName, model.Tensors);
+        }
+        else
+        {
+            folder.WriteFile(ModelConfigFile.Name, ModelConfigFile.ToJson(model.Config));
+            SafetensorsWriter.WriteModel(folder, model.Tensors, model.MaximumFileBytes);
+        }
+
         List<string> companions = Companions(model);
         foreach (string source in companions)
         {

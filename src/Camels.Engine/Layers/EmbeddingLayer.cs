@@ -37,16 +37,19 @@ public sealed class EmbeddingLayer(Parameter weight, LinearLayer? projection = n
     {
         pass.Observer?.Invoke("embedding.gradient", dx);
         TokenBatch batch = pass.Batch;
-        if (positions is not null)
+        if (positions is { IsTrained: true })
         {
             Embedding.Backward(
                 pass.Stream, dWeightSum: RowsOf(positions.Gradient), dy: dx, ids: batch.Positions, order: batch.PositionOrder,
                 laneBounds: batch.LaneBounds);
         }
 
-        Embedding.Backward(
-            pass.Stream, dWeightSum: weight.Gradient, dy: projection is null ? dx : projection.Backward(pass, dx, tokens), ids: batch.Ids,
-            order: batch.Order, laneBounds: batch.LaneBounds);
+        Tensor dTokens = projection is null ? dx : projection.Backward(pass, dx, tokens);
+        if (weight.IsTrained)
+        {
+            Embedding.Backward(
+                pass.Stream, dWeightSum: weight.Gradient, dy: dTokens, ids: batch.Ids, order: batch.Order, laneBounds: batch.LaneBounds);
+        }
     }
 
     private Tensor RowsOf(Tensor table) => table.Rows(positionOffset, table.Shape[0] - positionOffset);

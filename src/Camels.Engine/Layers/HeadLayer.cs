@@ -20,7 +20,8 @@ public sealed class HeadLayer(Parameter weight)
         Tensor dx = pass.NewLike(x);
         long mark = pass.Arena.Mark();
         LossHead.ForwardBackward(
-            pass.Stream, losses: losses, dx: dx, dWeightSum: weight.Gradient.Rows(0, Vocabulary), x: x, weight: weight.Weight.Rows(0, Vocabulary),
+            pass.Stream, losses: losses, dx: dx, dWeightSum: weight.IsTrained ? weight.Gradient.Rows(0, Vocabulary) : default, x: x,
+            weight: weight.Weight.Rows(0, Vocabulary),
             trainedRows: batch.TrainedRows, labels: batch.Labels, scales: batch.Scales, trainedLaneBounds: batch.TrainedLaneBounds,
             workspace: NewWorkspace(pass));
         pass.Arena.Rewind(mark);

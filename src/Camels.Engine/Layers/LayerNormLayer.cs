@@ -26,7 +26,7 @@ public sealed class LayerNormLayer(Parameter weight, Parameter bias, float eps) 
     public Tensor Backward(Pass pass, Tensor dy, in NormSaved saved)
     {
         LayerNorm.Backward(
-            pass.Stream, dx: dy, dWeightSum: weight.Gradient, dBiasSum: bias.Gradient, dy: dy, x: saved.X, weight: weight.Weight,
+            pass.Stream, dx: dy, dWeightSum: pass.GradientOf(weight), dBiasSum: pass.GradientOf(bias), dy: dy, x: saved.X, weight: weight.Weight,
             mean: saved.Mean, rstd: saved.Rstd, laneBounds: pass.Batch.LaneBounds);
         return dy;
     }

@@ -4,46 +4,85 @@ using Camels.Kernels.Ops;
 
 namespace Camels.Engine.Layers;
 
-/// <summary>y = x · weightᵀ + bias, weight (O, C), bias (O) where there is one.</summary>
-public sealed class LinearLayer(Parameter weight, Parameter? bias = null)
+/// <summary>
+/// y = x · weightᵀ + bias, weight (O, C), bias (O) where there is one, plus what an adapter adds where there is one. A weight that is kept in
+/// NF4 becomes real numbers for each product and goes again.
+/// </summary>
+public sealed class LinearLayer(Parameter weight, Parameter? bias = null, LoraAdapter? adapter = null)
 {
-    /// <summary>Declares NAME.weight and, if asked for, NAME.bias in <paramref name="unit"/>.</summary>
-    public static LinearLayer Declare(ParameterUnit unit, string name, int outputs, int inputs, bool hasBias) =>
-        new(unit.Add($"{name}.weight", outputs, inputs), hasBias ? unit.Add($"{name}.bias", outputs) : null);
+    /// <summary>
+    /// Declares NAME.weight and, if asked for, NAME.bias in <paramref name="unit"/>, with an adapter or in NF4 if the unit's settings say so.
+    /// </summary>
+    public static LinearLayer Declare(ParameterUnit unit, string name, int outputs, int inputs, bool hasBias)
+    {
+        Parameter weight = unit.Adapter is { QuantizedBase: true }
+            ? unit.AddQuantized($"{name}.weight", outputs, inputs)
+            : unit.Add($"{name}.weight", outputs, inputs);
+        Parameter? bias = hasBias ? unit.Add($"{name}.bias", outputs) : null;
+        LoraAdapter? adapter = unit.Adapter is AdapterSettings settings && settings.Targeted(name)
+            ? LoraAdapter.Declare(unit, name, outputs, inputs, settings)
+            : null;
+        return new LinearLayer(weight, bias, adapter);
+    }
 
     /// <summary>y (N, O) from x (N, C).</summary>
     public Tensor Forward(Pass pass, Tensor x)
     {
-        Tensor y = pass.New(x.Shape[0], weight.Weight.Shape[0]);
-        MatMul.Forward(pass.Stream, y, x: x, weight: weight.Weight);
+        Tensor y = pass.New(x.Shape[0], weight.Extents[0]);
+        long mark = pass.Arena.Mark();
+        MatMul.Forward(pass.Stream, y, x: x, weight: WeightOf(pass));
+        pass.Arena.Rewind(mark);
         if (bias is not null)
         {
             Bias.Forward(pass.Stream, y: y, x: y, bias: bias.Weight);
         }
 
+        adapter?.Forward(pass, ySum: y, x);
         return y;
     }
 
-    /// <summary>dx (N, C) from dy (N, O); adds to the gradients of weight and bias.</summary>
+    /// <summary>dx (N, C) from dy (N, O); adds to the gradients of what is trained.</summary>
     public Tensor Backward(Pass pass, Tensor dy, Tensor x)
     {
         BackwardWeight(pass, dy, x);
         Tensor dx = pass.NewLike(x);
-        MatMul.BackwardInput(pass.Stream, dx, dy: dy, weight: weight.Weight);
+        long mark = pass.Arena.Mark();
+        MatMul.BackwardInput(pass.Stream, dx, dy: dy, weight: WeightOf(pass));
+        pass.Arena.Rewind(mark);
+        adapter?.Backward(pass, dxSum: dx, dy, x);
         return dx;
     }
 
-    /// <summary>Adds to dx (N, C) what dy (N, O) gives, and to the gradients of weight and bias.</summary>
+    /// <summary>Adds to dx (N, C) what dy (N, O) gives, and to the gradients of what is trained.</summary>
     public void BackwardInto(Pass pass, Tensor dxSum, Tensor dy, Tensor x)
     {
         BackwardWeight(pass, dy, x);
-        MatMul.BackwardInputSum(pass.Stream, dxSum, dy: dy, weight: weight.Weight);
+        long mark = pass.Arena.Mark();
+        MatMul.BackwardInputSum(pass.Stream, dxSum, dy: dy, weight: WeightOf(pass));
+        pass.Arena.Rewind(mark);
+        adapter?.Backward(pass, dxSum: dxSum, dy, x);
+    }
+
+    private Tensor WeightOf(Pass pass)
+    {
+        if (!weight.IsQuantized)
+        {
+            return weight.Weight;
+        }
+
+        Tensor expanded = pass.New(weight.Extents[0], weight.Extents[1]);
+        weight.Codes.Expand(pass.Stream, expanded, scales: pass.NewStatistic(Nf4.Blocks(weight.Elements)));
+        return expanded;
     }
 
     private void BackwardWeight(Pass pass, Tensor dy, Tensor x)
     {
-        MatMul.BackwardWeight(pass.Stream, dWeightSum: weight.Gradient, dy: dy, x: x, laneBounds: pass.Batch.LaneBounds);
-        if (bias is not null)
+        if (weight.IsTrained)
+        {
+            MatMul.BackwardWeight(pass.Stream, dWeightSum: weight.Gradient, dy: dy, x: x, laneBounds: pass.Batch.LaneBounds);
+        }
+
+        if (bias is { IsTrained: true })
         {
             Bias.Backward(pass.Stream, dBiasSum: bias.Gradient, dy: dy, laneBounds: pass.Batch.LaneBounds);
         }

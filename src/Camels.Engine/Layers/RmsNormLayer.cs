@@ -21,7 +21,7 @@ public sealed class RmsNormLayer(Parameter weight, float eps) : INormLayer
     public Tensor Backward(Pass pass, Tensor dy, in NormSaved saved)
     {
         RmsNorm.Backward(
-            pass.Stream, dx: dy, dWeightSum: weight.Gradient, dy: dy, x: saved.X, weight: weight.Weight, rstd: saved.Rstd,
+            pass.Stream, dx: dy, dWeightSum: pass.GradientOf(weight), dy: dy, x: saved.X, weight: weight.Weight, rstd: saved.Rstd,
             laneBounds: pass.Batch.LaneBounds);
         return dy;
     }

@@ -1,3 +1,4 @@
+using Camels.Engine.Parameters;
 using Camels.Kernels;
 using Camels.Kernels.Ops;
 
@@ -19,6 +20,7 @@ public sealed class TokenBatch : IDisposable
     private readonly int[] _positions;
     private readonly int[] _order;
     private readonly int[] _positionOrder;
+    private readonly int[] _dropoutKeys;
     private readonly int[] _slots;
     private readonly int[] _documentBounds;
     private readonly int[] _laneBounds;
@@ -42,6 +44,7 @@ public sealed class TokenBatch : IDisposable
         _positions = new int[tokens];
         _order = new int[tokens];
         _positionOrder = new int[tokens];
+        _dropoutKeys = new int[tokens];
         _slots = new int[tokens];
         _documentBounds = new int[tokens + 1];
         _laneBounds = new int[lanes + 1];
@@ -56,7 +59,7 @@ public sealed class TokenBatch : IDisposable
 
     private enum Slot
     {
-        Ids, Positions, Order, PositionOrder, Slots, DocumentBounds, LaneBounds, TrainedRows, Labels, TrainedLaneBounds, Scales, Count,
+        Ids, Positions, Order, PositionOrder, DropoutKeys, Slots, DocumentBounds, LaneBounds, TrainedRows, Labels, TrainedLaneBounds, Scales, Count,
     }
 
     /// <summary>Bytes on the device.</summary>
@@ -79,6 +82,9 @@ public sealed class TokenBatch : IDisposable
 
     /// <summary>Rows sorted by position, for the gradient of learned positions (N).</summary>
     public Tensor PositionOrder => View(Slot.PositionOrder, Tokens);
+
+    /// <summary>A number for each token that depends on its document's tokens and its position alone (N): what dropout is drawn from.</summary>
+    public Tensor DropoutKeys => View(Slot.DropoutKeys, Tokens);
 
     /// <summary>The key/value cache slot of each token (N); generation only.</summary>
     public Tensor Slots => View(Slot.Slots, Tokens);
@@ -133,9 +139,12 @@ public sealed class TokenBatch : IDisposable
         for (int d = 0; d + 1 < documentBounds.Length; d++)
         {
             _documentBounds[_documents++] = start + documentBounds[d];
+            ulong document = HashOf(ids[documentBounds[d]..documentBounds[d + 1]]);
             for (int t = documentBounds[d]; t < documentBounds[d + 1]; t++)
             {
-                _positions[start + t] = t - documentBounds[d];
+                int position = t - documentBounds[d];
+                _positions[start + t] = position;
+                _dropoutKeys[start + t] = (int)RandomBits.At(document, stream: 0, (ulong)position);
             }
         }
 
@@ -174,6 +183,7 @@ public sealed class TokenBatch : IDisposable
         HostTransfer.ToDevice<int>(stream, Positions, _positions.AsSpan(0, Tokens));
         HostTransfer.ToDevice<int>(stream, Order, _order.AsSpan(0, Tokens));
         HostTransfer.ToDevice<int>(stream, PositionOrder, _positionOrder.AsSpan(0, Tokens));
+        HostTransfer.ToDevice<int>(stream, DropoutKeys, _dropoutKeys.AsSpan(0, Tokens));
         HostTransfer.ToDevice<int>(stream, Slots, _slots.AsSpan(0, Tokens));
         HostTransfer.ToDevice<int>(stream, DocumentBounds, _documentBounds.AsSpan(0, _documents + 1));
         HostTransfer.ToDevice<int>(stream, LaneBounds, _laneBounds.AsSpan(0, _lanes + 1));
@@ -196,6 +206,18 @@ public sealed class TokenBatch : IDisposable
 
     /// <inheritdoc/>
     public void Dispose() => _memory.Dispose();
+
+    // FNV-1a over whole ids.
+    private static ulong HashOf(ReadOnlySpan<int> ids)
+    {
+        ulong hash = 0xCBF29CE484222325;
+        foreach (int id in ids)
+        {
+            hash = (hash ^ (uint)id) * 0x100000001B3;
+        }
+
+        return hash;
+    }
 
     private void UploadScales(DeviceStream stream)
     {

@@ -23,7 +23,7 @@ public static class GptNeoXModel
         GptNeoXBlock[] blocks = new GptNeoXBlock[config.BlockCount];
         for (int l = 0; l < blocks.Length; l++)
         {
-            units.Add(new ParameterUnit($"block {l}", precision));
+            units.Add(new ParameterUnit($"block {l}", precision) { Adapter = config.Adapter });
             blocks[l] = new GptNeoXBlock(config, units[^1], rope, l);
         }
 

@@ -43,6 +43,7 @@ public sealed class LanguageModel<TBlock, TSaved> : ILanguageModel
         _projection = projection;
         _head = head;
         _rope = rope;
+        TrainedParameters.Select(units, config.Trained);
         foreach (ParameterUnit unit in units)
         {
             unit.Allocate(device);

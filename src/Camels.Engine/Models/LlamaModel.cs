@@ -22,7 +22,7 @@ public static class LlamaModel
         LlamaBlock[] blocks = new LlamaBlock[config.BlockCount];
         for (int l = 0; l < blocks.Length; l++)
         {
-            units.Add(new ParameterUnit($"block {l}", precision));
+            units.Add(new ParameterUnit($"block {l}", precision) { Adapter = config.Adapter });
             blocks[l] = new LlamaBlock(config, units[^1], rope, l);
         }
 

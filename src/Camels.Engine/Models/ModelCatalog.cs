@@ -30,11 +30,11 @@ public static class ModelCatalog
     /// <summary>The other name under which published checkpoints of a family hold a weight; the same where there is none.</summary>
     public static string PublishedName(string name, ModelFamily family) => family == ModelFamily.Opt ? OptModel.PublishedName(name) : name;
 
-    /// <summary>Names and shapes of the weights, a tied head not among them: what the model itself declares.</summary>
+    /// <summary>Names and shapes of the weights, a tied head and adapters not among them: what the model itself declares.</summary>
     public static IReadOnlyList<(string Name, int[] Shape)> TensorsOf(ModelConfig config)
     {
         using Device planning = Device.OpenPlanning();
-        using ILanguageModel model = Create(config, Precision.Fp32, planning);
+        using ILanguageModel model = Create(config with { Adapter = null, Trained = null }, Precision.Fp32, planning);
         return [.. model.Units.SelectMany(u => u.Parameters).Where(p => p.TiedTo is null).Select(p => (p.Name, (int[])[.. p.Extents]))];
     }
 
@@ -46,6 +46,16 @@ public static class ModelCatalog
     {
         foreach (Parameter parameter in model.Units.SelectMany(u => u.Parameters).Where(p => p.TiedTo is null))
         {
+            if (parameter.IsAdapter)
+            {
+                continue;
+            }
+
+            if (parameter.IsQuantized)
+            {
+                throw CamelsException.Usage("a base in NF4 is read from a checkpoint, not drawn at random");
+            }
+
             if (parameter.Name.EndsWith(".bias", StringComparison.Ordinal))
             {
                 HostTransfer.Zero(stream, parameter.Weight);

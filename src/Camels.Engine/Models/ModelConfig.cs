@@ -1,4 +1,5 @@
 using Camels.Engine.Layers;
+using Camels.Engine.Parameters;
 using Camels.Kernels;
 
 namespace Camels.Engine.Models;
@@ -111,6 +112,12 @@ public sealed record ModelConfig
 
     /// <summary>The type the weights are stored in (torch_dtype): F32, F16 or BF16.</summary>
     public DType StoredAs { get; init; } = DType.F32;
+
+    /// <summary>Adapters of the blocks' linear layers, or null: how a model is trained or extended, no part of config.json.</summary>
+    public AdapterSettings? Adapter { get; init; }
+
+    /// <summary>Names of what is trained, with * for any text; null for everything, or for the adapters where there are some.</summary>
+    public IReadOnlyList<string>? Trained { get; init; }
 
     /// <summary>Width of the embedding's rows and of the head's input, E.</summary>
     public int EmbeddingWidth => EmbeddingSize ?? HiddenSize;

@@ -29,7 +29,7 @@ public static class OptModel
         OptBlock[] blocks = new OptBlock[config.BlockCount];
         for (int l = 0; l < blocks.Length; l++)
         {
-            units.Add(new ParameterUnit($"block {l}", precision));
+            units.Add(new ParameterUnit($"block {l}", precision) { Adapter = config.Adapter });
             blocks[l] = new OptBlock(config, units[^1], FormattableString.Invariant($"{Prefix}layers.{l}."), l);
         }
 

@@ -8,6 +8,8 @@ namespace Camels.Engine.Parameters;
 /// </summary>
 public sealed class Parameter
 {
+    private bool _isTrained = true;
+
     internal Parameter(string name, int[] extents, Parameter? tiedTo)
     {
         Name = name;
@@ -28,6 +30,24 @@ public sealed class Parameter
     /// <summary>The parameter whose weight this one uses, or null.</summary>
     public Parameter? TiedTo { get; }
 
+    /// <summary>
+    /// False for a frozen parameter: it has no gradient, no master and no moments. A tied use follows the weight that it shares.
+    /// </summary>
+    public bool IsTrained
+    {
+        get => TiedTo?.IsTrained ?? _isTrained;
+        set => _isTrained = value;
+    }
+
+    /// <summary>True for a matrix of an adapter: no part of the model's own checkpoint.</summary>
+    public bool IsAdapter { get; internal init; }
+
+    /// <summary>True where the weight is kept in NF4: then <see cref="Codes"/> holds it and <see cref="Weight"/> is none.</summary>
+    public bool IsQuantized { get; internal init; }
+
+    /// <summary>The weight in NF4, where it is quantised.</summary>
+    public QuantizedWeight Codes { get; internal set; }
+
     /// <summary>True for matrices: weight decay by default spares norms and biases, as the transformers Trainer groups them.</summary>
     public bool IsMatrix => Extents.Count > 1;
 
@@ -46,11 +66,14 @@ public sealed class Parameter
     /// <summary>AdamW's second moment, in the wide type.</summary>
     public Tensor SecondMoment { get; internal set; }
 
-    /// <summary>Offset in the unit's slabs of masters and moments, in elements.</summary>
-    internal long StateOffset { get; set; }
+    /// <summary>Offset in the unit's slab of weights, in elements.</summary>
+    internal long WeightOffset { get; init; }
 
     /// <summary>Offset in the unit's gradient slabs, in elements.</summary>
     internal long GradientOffset { get; set; }
+
+    /// <summary>Offset in the unit's slabs of masters and moments, in elements.</summary>
+    internal long StateOffset { get; set; }
 
     /// <inheritdoc/>
     public override string ToString() => $"{Name} {Shape.Describe([.. Extents])}";

@@ -14,11 +14,13 @@ public sealed class ParameterUnit(string name, Precision precision) : IDisposabl
     private readonly List<DeviceMemory> _memory = [];
     private Tensor[] _gradientLevels = [];
     private Device? _device;
-    private long _stateElements;
-    private long _gradientElements;
+    private long _weightElements;
 
     /// <summary>What the unit is called in plans and messages.</summary>
     public string Name { get; } = name;
+
+    /// <summary>The adapters of the unit's linear layers, or null.</summary>
+    public AdapterSettings? Adapter { get; init; }
 
     /// <summary>The parameters in declaration order, tied ones included.</summary>
     public IReadOnlyList<Parameter> Parameters => _parameters;
@@ -30,11 +32,17 @@ public sealed class ParameterUnit(string name, Precision precision) : IDisposabl
     public DeviceStream Stream => _device!.Stream;
 
     /// <summary>Declares a weight of <paramref name="extents"/>.</summary>
-    public Parameter Add(string name, params int[] extents)
+    public Parameter Add(string name, params int[] extents) =>
+        Declare(new Parameter(name, extents, tiedTo: null) { WeightOffset = _weightElements });
+
+    /// <summary>Declares a matrix of an adapter.</summary>
+    public Parameter AddAdapter(string name, params int[] extents) =>
+        Declare(new Parameter(name, extents, tiedTo: null) { WeightOffset = _weightElements, IsAdapter = true });
+
+    /// <summary>Declares a matrix that is kept in NF4.</summary>
+    public Parameter AddQuantized(string name, params int[] extents)
     {
-        Parameter parameter = new(name, extents, tiedTo: null) { StateOffset = _stateElements, GradientOffset = _gradientElements };
-        _stateElements += Aligned(parameter.Elements);
-        _gradientElements += Aligned(parameter.Elements);
+        Parameter parameter = new(name, extents, tiedTo: null) { IsQuantized = true, IsTrained = false };
         _parameters.Add(parameter);
         return parameter;
     }
@@ -42,8 +50,7 @@ public sealed class ParameterUnit(string name, Precision precision) : IDisposabl
     /// <summary>Declares another use of <paramref name="parameter"/>: one weight, two gradients that are summed after the backward.</summary>
     public Parameter AddTied(string name, Parameter parameter)
     {
-        Parameter tied = new(name, [.. parameter.Extents], parameter) { GradientOffset = _gradientElements };
-        _gradientElements += Aligned(parameter.Elements);
+        Parameter tied = new(name, [.. parameter.Extents], parameter);
         _parameters.Add(tied);
         return tied;
     }
@@ -52,25 +59,31 @@ public sealed class ParameterUnit(string name, Precision precision) : IDisposabl
     public void Allocate(Device device)
     {
         _device = device;
-        DeviceMemory weights = Take(_stateElements, precision.Compute);
+        DeviceMemory weights = Take(_weightElements, precision.Compute);
         foreach (Parameter parameter in _parameters)
         {
-            long offset = (parameter.TiedTo ?? parameter).StateOffset;
-            parameter.Weight = View(weights, offset, precision.Compute, parameter);
+            if (parameter.IsQuantized)
+            {
+                parameter.Codes = QuantizedWeight.Allocate(Take, parameter.Elements, precision.Wide);
+                continue;
+            }
+
+            parameter.Weight = View(weights, (parameter.TiedTo ?? parameter).WeightOffset, precision.Compute, parameter);
             parameter.Master = parameter.Weight;
         }
     }
 
     /// <summary>
-    /// Allocates what training needs, zeroed: masters (copied from the weights), moments, gradients, and <paramref name="gradientLevels"/>
-    /// further gradient slabs for summing calls of a part of the lanes.
+    /// Allocates what training the parameters that are trained needs, zeroed: masters, moments, gradients, and
+    /// <paramref name="gradientLevels"/> further gradient slabs for summing calls of a part of the lanes.
     /// </summary>
     public void AllocateTraining(int gradientLevels)
     {
-        DeviceMemory? masters = precision.HasMasters ? Take(_stateElements, precision.Wide) : null;
-        DeviceMemory firstMoments = Take(_stateElements, precision.Wide);
-        DeviceMemory secondMoments = Take(_stateElements, precision.Wide);
-        foreach (Parameter parameter in _parameters.Where(p => p.TiedTo is null))
+        (long stateElements, long gradientElements) = PlaceTrained();
+        DeviceMemory? masters = precision.HasMasters ? Take(stateElements, precision.Wide) : null;
+        DeviceMemory firstMoments = Take(stateElements, precision.Wide);
+        DeviceMemory secondMoments = Take(stateElements, precision.Wide);
+        foreach (Parameter parameter in _parameters.Where(p => p.IsTrained && p.TiedTo is null))
         {
             parameter.FirstMoment = View(firstMoments, parameter.StateOffset, precision.Wide, parameter);
             parameter.SecondMoment = View(secondMoments, parameter.StateOffset, precision.Wide, parameter);
@@ -80,8 +93,8 @@ public sealed class ParameterUnit(string name, Precision precision) : IDisposabl
         _gradientLevels = new Tensor[1 + gradientLevels];
         for (int level = 0; level < _gradientLevels.Length; level++)
         {
-            DeviceMemory gradients = Take(_gradientElements, precision.Wide);
-            _gradientLevels[level] = gradients.View(offsetBytes: 0, precision.Wide, checked((int)(_gradientElements / AlignmentElements)), (int)AlignmentElements);
+            DeviceMemory gradients = Take(gradientElements, precision.Wide);
+            _gradientLevels[level] = gradients.View(offsetBytes: 0, precision.Wide, checked((int)(gradientElements / AlignmentElements)), (int)AlignmentElements);
         }
 
         UseGradients(level: 0);
@@ -97,8 +110,11 @@ public sealed class ParameterUnit(string name, Precision precision) : IDisposabl
         int wideBytes = precision.Wide.Bytes();
         foreach (Parameter parameter in _parameters)
         {
-            parameter.Gradient = new Tensor(
-                slab.Address + (nint)(parameter.GradientOffset * wideBytes), precision.Wide, parameter.Weight.Shape);
+            if (parameter.IsTrained)
+            {
+                parameter.Gradient = new Tensor(
+                    slab.Address + (nint)(parameter.GradientOffset * wideBytes), precision.Wide, parameter.Weight.Shape);
+            }
         }
     }
 
@@ -115,6 +131,28 @@ public sealed class ParameterUnit(string name, Precision precision) : IDisposabl
 
     private static Tensor View(DeviceMemory memory, long offset, DType dtype, Parameter parameter) =>
         memory.View(offset * dtype.Bytes(), dtype, [.. parameter.Extents]);
+
+    private Parameter Declare(Parameter parameter)
+    {
+        _weightElements += Aligned(parameter.Elements);
+        _parameters.Add(parameter);
+        return parameter;
+    }
+
+    private (long StateElements, long GradientElements) PlaceTrained()
+    {
+        long stateElements = 0;
+        long gradientElements = 0;
+        foreach (Parameter parameter in _parameters.Where(p => p.IsTrained))
+        {
+            parameter.GradientOffset = gradientElements;
+            gradientElements += Aligned(parameter.Elements);
+            parameter.StateOffset = stateElements;
+            stateElements += parameter.TiedTo is null ? Aligned(parameter.Elements) : 0;
+        }
+
+        return (stateElements, gradientElements);
+    }
 
     private DeviceMemory Take(long elements, DType dtype)
     {

@@ -30,7 +30,7 @@ public sealed class AdamWOptimizer : IDisposable
     {
         _stream = stream;
         Settings = settings;
-        Parameter[] all = [.. parameters];
+        Parameter[] all = [.. parameters.Where(p => p.IsTrained)];
         _tied = [.. all.Where(p => p.TiedTo is not null)];
         _parameters = [.. all.Where(p => p.TiedTo is null)];
         _decays = [.. _parameters.Select(decays)];

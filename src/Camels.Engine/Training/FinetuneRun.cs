@@ -58,7 +58,7 @@ public sealed class FinetuneRun(Recipe recipe, Device device, bool resume, IRunW
         using RunFolder folder = RunFolder.Open(recipe.Output, resume);
         try
         {
-            using StartingModel start = StartingModel.Open(recipe.Model, (ulong)recipe.Training.Seed);
+            using StartingModel start = StartingModel.Open(recipe);
             using PreparationResult data = Prepare(recipe, start.Config, start.Tokenizer, watcher);
             return Train(folder, start, data);
         }

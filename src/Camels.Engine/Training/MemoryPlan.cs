@@ -38,7 +38,7 @@ public sealed record MemoryPlan(long ParameterBytes, long ActivationBytes, long 
         using TokenBatch batch = new(planning, tokens, lanes, precision.Wide);
         batch.Pretend(tokens, trainedTokens, lanes);
         using Arena arena = Arena.Measure(planning, "training");
-        Pass pass = new(planning.Stream, arena, precision, batch) { Recompute = recompute };
+        Pass pass = new(planning.Stream, arena, precision, batch) { Recompute = recompute, DropoutSeed = 0 };
         model.ForwardBackward(pass, pass.NewStatistic(trainedTokens));
         return new MemoryPlan(model.Units.Sum(u => u.Bytes), arena.PeakBytes, batch.Bytes);
     }

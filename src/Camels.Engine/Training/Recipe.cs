@@ -21,6 +21,12 @@ public sealed record Recipe
     /// <summary>Whether the backward computes each block's activations again instead of keeping them: less memory, a third more work, the same bits.</summary>
     public bool Recompute { get; init; }
 
+    /// <summary>Adapters of the model's linear layers, in the recipe's names for them; null: the model's own weights are trained.</summary>
+    public AdapterSettings? Adapter { get; init; }
+
+    /// <summary>Names of the parameters that are trained, with * for any text; null for all, or for the adapters where there are some.</summary>
+    public IReadOnlyList<string>? Train { get; init; }
+
     /// <summary>How a step's rows are divided and summed.</summary>
     public ShardingRecipe Sharding { get; init; } = new();
 

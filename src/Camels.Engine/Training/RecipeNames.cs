@@ -11,6 +11,9 @@ internal static class RecipeNames
 
     public static IReadOnlyDictionary<string, bool> Recomputes { get; } = new Dictionary<string, bool> { ["none"] = false, ["block"] = true };
 
+    /// <summary>Kinds of adapters: whether the base is kept in NF4.</summary>
+    public static IReadOnlyDictionary<string, bool> Adapters { get; } = new Dictionary<string, bool> { ["lora"] = false, ["qlora"] = true };
+
     public static IReadOnlyDictionary<string, OverLength> OverLengths { get; } = new Dictionary<string, OverLength>
     {
         ["split"] = OverLength.Split,

@@ -1,6 +1,7 @@
 using System.Numerics;
 using System.Text;
 using Camels.Engine.Data;
+using Camels.Engine.Parameters;
 
 namespace Camels.Engine.Training;
 
@@ -42,19 +43,32 @@ public static class RecipeReader
             Model = ReadModel(root, root.Section("model")),
             Data = ReadData(root.Section("data")),
             Training = ReadTraining(root.Section("training")),
-            Precision = root.Choice("precision", Parameters.Precision.Bf16, RecipeNames.Precisions),
+            Precision = root.Choice("precision", Precision.Bf16, RecipeNames.Precisions),
             Recompute = root.Choice("recompute", fallback: false, RecipeNames.Recomputes),
+            Adapter = root.Has("adapter") ? ReadAdapter(root.Section("adapter")) : null,
+            Train = root.Texts("train"),
             Sharding = ReadSharding(root.Section("sharding")),
             Checkpoint = ReadCheckpoint(root.Section("checkpoint")),
             Output = root.RequiredText("output", "runs/alpaca-7b"),
         };
-        if (root.Has("adapter"))
-        {
-            throw root.NotAvailable("adapter", "adapter", "no adapter key (every weight is trained)");
-        }
-
         root.Finish();
         return recipe;
+    }
+
+    private static AdapterSettings ReadAdapter(RecipeSection section)
+    {
+        AdapterSettings defaults = new() { Targets = [] };
+        bool isQuantized = section.Choice("kind", fallback: false, RecipeNames.Adapters);
+        AdapterSettings adapter = new()
+        {
+            QuantizedBase = isQuantized,
+            Rank = (int)(section.Integer("rank", least: 1, most: 1 << 14) ?? defaults.Rank),
+            Alpha = section.Number("alpha", defaults.Alpha, least: 0),
+            Dropout = section.Number("dropout", defaults.Dropout, least: 0, below: 1),
+            Targets = section.Texts("targets") ?? (isQuantized ? ["all"] : ["q", "v"]),
+        };
+        section.Finish();
+        return adapter.Alpha > 0 ? adapter : throw CamelsException.Usage($"{section.Place("alpha")}: adapter.alpha must be above 0");
     }
 
     private static ModelRecipe ReadModel(RecipeSection root, RecipeSection section)

@@ -121,6 +121,22 @@ internal sealed class RecipeSection(RecipeMapping mapping, string path)
         };
     }
 
+    /// <summary>A text or a list of texts, or null where the key is absent.</summary>
+    public IReadOnlyList<string>? Texts(string key)
+    {
+        RecipeNode? node = Take(key);
+        RecipeNode[] items = node switch
+        {
+            null => [],
+            RecipeSequence { Items: { Count: > 0 } list } => [.. list],
+            RecipeScalar => [node],
+            _ => throw Wrong(key, node, "a text or a list of texts"),
+        };
+        return node is null
+            ? null
+            : [.. items.Select(item => item is RecipeScalar { IsEmpty: false } scalar ? scalar.Text : throw Wrong(key, item, "a text or a list of texts"))];
+    }
+
     /// <summary>Refuses keys that nobody asked for.</summary>
     public void Finish()
     {

@@ -4,6 +4,7 @@ using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using Camels.Engine.Data;
+using Camels.Engine.Parameters;
 
 namespace Camels.Engine.Training;
 
@@ -66,6 +67,7 @@ public static partial class RecipeWriter
             .Concat(Training(recipe.Training))
             .Append(("precision", RecipeNames.Of(RecipeNames.Precisions, recipe.Precision)))
             .Append(("recompute", RecipeNames.Of(RecipeNames.Recomputes, recipe.Recompute)))
+            .Concat(Adaptation(recipe))
             .Append(("sharding.stage", "0"))
             .Append(("sharding.lanes", Whole(recipe.Sharding.Lanes)))
             .Append(("sharding.lanes_per_call", Whole(recipe.Sharding.LanesPerCall)))
@@ -73,6 +75,25 @@ public static partial class RecipeWriter
             .Append(("checkpoint.keep", Whole(recipe.Checkpoint.Keep)))
             .Append(("output", Text(recipe.Output)));
     }
+
+    private static IEnumerable<(string Key, string Value)> Adaptation(Recipe recipe)
+    {
+        if (recipe.Adapter is AdapterSettings adapter)
+        {
+            yield return ("adapter.kind", RecipeNames.Of(RecipeNames.Adapters, adapter.QuantizedBase));
+            yield return ("adapter.rank", Whole(adapter.Rank));
+            yield return ("adapter.alpha", Number(adapter.Alpha));
+            yield return ("adapter.dropout", Number(adapter.Dropout));
+            yield return ("adapter.targets", Texts(adapter.Targets));
+        }
+
+        if (recipe.Train is IReadOnlyList<string> train)
+        {
+            yield return ("train", Texts(train));
+        }
+    }
+
+    private static string Texts(IReadOnlyList<string> texts) => $"[{string.Join(", ", texts.Select(Text))}]";
 
     private static IEnumerable<(string Key, string Value)> Model(ModelRecipe model)
     {

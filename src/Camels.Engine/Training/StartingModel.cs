@@ -30,22 +30,22 @@ public sealed class StartingModel : IDisposable
     public string CompanionFolder { get; }
 
     /// <summary>Opens what a recipe starts from.</summary>
-    /// <param name="recipe">The model's part of the recipe.</param>
-    /// <param name="seed">Of random weights.</param>
+    /// <param name="recipe">Model, adapter, what is trained, and the seed of random numbers.</param>
     /// <exception cref="CamelsException">The size is unknown (2), or a folder is malformed (3).</exception>
-    public static StartingModel Open(ModelRecipe recipe, ulong seed)
+    public static StartingModel Open(Recipe recipe)
     {
-        if (recipe.Path is not string path)
+        ulong seed = (ulong)recipe.Training.Seed;
+        if (recipe.Model.Path is not string path)
         {
-            ITokenizer named = TokenizerFiles.Load(recipe.Tokenizer!);
-            return new StartingModel(files: null, Preset(recipe, named), named, recipe.Tokenizer!, seed);
+            ITokenizer named = TokenizerFiles.Load(recipe.Model.Tokenizer!);
+            return new StartingModel(files: null, Adapted(Preset(recipe.Model, named), recipe), named, recipe.Model.Tokenizer!, seed);
         }
 
         HuggingFaceFolder files = HuggingFaceFolder.Open(path);
         try
         {
-            string tokenizer = recipe.Tokenizer ?? path;
-            return new StartingModel(files, files.Config, TokenizerFiles.Load(tokenizer), tokenizer, seed);
+            string tokenizer = recipe.Model.Tokenizer ?? path;
+            return new StartingModel(files, Adapted(files.Config, recipe), TokenizerFiles.Load(tokenizer), tokenizer, seed);
         }
         catch
         {
@@ -63,12 +63,22 @@ public sealed class StartingModel : IDisposable
         }
         else
         {
-            ModelWeights.Load(model, _files);
+            ModelWeights.Load(model, _files.Weights);
         }
+
+        AdapterFolder.Initialize(model, _seed);
     }
 
     /// <inheritdoc/>
     public void Dispose() => _files?.Dispose();
+
+    private static ModelConfig Adapted(ModelConfig config, Recipe recipe) => config with
+    {
+        Adapter = recipe.Adapter is null
+            ? null
+            : AdapterTargets.Resolve(recipe.Adapter, config.Family) with { BaseModel = recipe.Model.Path is string path ? Path.GetFullPath(path) : null },
+        Trained = recipe.Train,
+    };
 
     private static ModelConfig Preset(ModelRecipe recipe, ITokenizer tokenizer)
     {

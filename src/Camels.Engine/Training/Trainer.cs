@@ -165,6 +165,7 @@ public sealed class Trainer : IDisposable
         }
 
         _losses.Clear();
+        Pass.DropoutSeed = RandomBits.At((ulong)Optimizer.Settings.Seed, RandomBits.StreamOf("dropout"), (ulong)step);
         for (int first = 0; first < rows; first += _lanes)
         {
             for (int lane = 0; lane < _lanes; lane += _lanesPerCall)
@@ -175,6 +176,7 @@ public sealed class Trainer : IDisposable
             _losses.EndMicroStep();
         }
 
+        Pass.DropoutSeed = null;
         Optimizer.FoldTied();
         return _losses.Total;
     }
@@ -228,7 +230,7 @@ public sealed class Trainer : IDisposable
 
     private static void CopyWeightsToMasters(ILanguageModel model, DeviceStream stream)
     {
-        foreach (Parameter parameter in model.Units.SelectMany(u => u.Parameters).Where(p => p.TiedTo is null))
+        foreach (Parameter parameter in model.Units.SelectMany(u => u.Parameters).Where(p => p.IsTrained && p.TiedTo is null))
         {
             if (model.Precision.HasMasters)
             {

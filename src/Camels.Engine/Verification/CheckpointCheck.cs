@@ -22,7 +22,7 @@ public static class CheckpointCheck
     public static CheckReport Run(string folder)
     {
         CheckReport report = new();
-        if (File.Exists(Path.Combine(folder, ModelConfigFile.Name)))
+        if (File.Exists(Path.Combine(folder, ModelConfigFile.Name)) || AdapterFolder.IsAdapter(folder))
         {
             CheckModel(report, folder);
             return report;
@@ -61,6 +61,12 @@ public static class CheckpointCheck
 
     private static void CheckModel(CheckReport report, string folder)
     {
+        if (AdapterFolder.IsAdapter(folder))
+        {
+            CheckAdapter(report, folder);
+            return;
+        }
+
         ModelConfig config = ModelConfigFile.Read(Path.Combine(folder, ModelConfigFile.Name));
         using TensorFiles weights = TensorFiles.OpenModel(folder);
         HashSet<string> known = new(StringComparer.Ordinal);
@@ -84,6 +90,17 @@ public static class CheckpointCheck
         }
 
         CheckTokenizer(report, folder, config);
+    }
+
+    // A matrix B of zeros is a new adapter.
+    private static void CheckAdapter(CheckReport report, string folder)
+    {
+        using AdapterFolder adapter = AdapterFolder.Open(folder);
+        foreach (StoredTensor tensor in adapter.Tensors)
+        {
+            (long nonFinite, _) = Count(tensor);
+            Add(report, tensor.Name, nonFinite == 0, nonFinite == 0 ? Describe(tensor) : $"{nonFinite} values are not finite");
+        }
     }
 
     private static void CheckWeight(CheckReport report, string name, StoredTensor? tensor, int[] shape)

@@ -19,15 +19,14 @@ internal sealed class ForwardCheck : IDisposable
     private readonly string _outputPrefix;
 
     public ForwardCheck(
-        GoldenCase goldenCase, HuggingFaceFolder files, Precision precision, Device device, CheckReport report, string outputPrefix = "")
+        GoldenCase goldenCase, Func<Precision, ILanguageModel> open, Precision precision, Device device, CheckReport report, string outputPrefix = "")
     {
         _case = goldenCase;
         _precision = precision;
         _device = device;
         _report = report;
         _outputPrefix = outputPrefix;
-        Model = ModelCatalog.Create(files.Config, precision, device);
-        ModelWeights.Load(Model, files);
+        Model = open(precision);
     }
 
     public ILanguageModel Model { get; }
@@ -46,7 +45,7 @@ internal sealed class ForwardCheck : IDisposable
     }
 
     /// <summary>Checks what bfloat16 gives, and single precision with weights rounded to bfloat16.</summary>
-    public void CheckNarrow(HuggingFaceFolder files)
+    public void CheckNarrow(Func<Precision, ILanguageModel> open)
     {
         if (!_case.Outputs.Tensors.Any(t => t.Name.StartsWith("bf16", StringComparison.Ordinal)))
         {
@@ -54,11 +53,11 @@ internal sealed class ForwardCheck : IDisposable
             return;
         }
 
-        using ForwardCheck narrow = new(_case, files, Precision.Bf16, _device, _report, "bf16.");
+        using ForwardCheck narrow = new(_case, open, Precision.Bf16, _device, _report, "bf16.");
         double? fromWide = _case.Number("tolerance", "bf16", "logits_rel_to_max_against_bf16w_fp32")
             ?? _case.Number("tolerance", "bf16_logits_rel_to_max_against_fp32");
         double fromNarrow = _case.Number("tolerance", "bf16", "logits_rel_to_max_against_bf16") ?? 2 * fromWide!.Value;
-        using ForwardCheck rounded = new(_case, files, Precision.Fp32, _device, _report, "bf16w_fp32.");
+        using ForwardCheck rounded = new(_case, open, Precision.Fp32, _device, _report, "bf16w_fp32.");
         rounded.TakeWeightsOf(narrow.Model);
         foreach (string prefix in Batches())
         {

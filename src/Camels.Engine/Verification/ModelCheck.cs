@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Camels.Engine.Checkpoints;
+using Camels.Engine.Models;
 using Camels.Engine.Parameters;
 using Camels.Kernels;
 
@@ -27,22 +28,31 @@ public static class ModelCheck
 
         if (goldenCase.Manifest.TryGetProperty("case", out JsonElement name) && name.GetString() == "nf4")
         {
-            throw CamelsException.BadInput($"{golden} is a case of NF4 quantisation, which this version does not have");
-        }
-
-        if (File.Exists(Path.Combine(golden, "adapter_config.json")))
-        {
-            throw CamelsException.BadInput($"{golden} is a case of adapters, which this version does not have");
+            Nf4Check.Run(goldenCase, device, report);
+            return report;
         }
 
         string folder = model ?? FindModel(goldenCase);
         using (HuggingFaceFolder files = HuggingFaceFolder.Open(folder))
         {
-            using ForwardCheck forward = new(goldenCase, files, Precision.Fp32, device, report);
+            if (AdapterFolder.IsAdapter(golden))
+            {
+                AdapterCheck.Run(goldenCase, files, device, report);
+                return report;
+            }
+
+            ILanguageModel Open(Precision precision)
+            {
+                ILanguageModel opened = ModelCatalog.Create(files.Config, precision, device);
+                ModelWeights.Load(opened, files.Weights);
+                return opened;
+            }
+
+            using ForwardCheck forward = new(goldenCase, Open, Precision.Fp32, device, report);
             forward.CheckBatches();
             GenerationCheck.Run(goldenCase, forward, device, report);
-            TrainingCheck.Run(goldenCase, files, device, report);
-            forward.CheckNarrow(files);
+            TrainingCheck.Run(goldenCase, Open, device, report);
+            forward.CheckNarrow(Open);
         }
 
         return report;

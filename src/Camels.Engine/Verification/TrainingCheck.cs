@@ -12,25 +12,25 @@ internal static class TrainingCheck
 {
     private const int Lanes = 4;
 
-    public static void Run(GoldenCase goldenCase, HuggingFaceFolder files, Device device, CheckReport report)
+    public static void Run(GoldenCase goldenCase, Func<Precision, ILanguageModel> open, Device device, CheckReport report)
     {
-        CheckGradients(goldenCase, files, device, report);
-        CheckGradientNorm(goldenCase, files, device, report, "left");
+        CheckGradients(goldenCase, open, device, report);
+        CheckGradientNorm(goldenCase, open, device, report, "left");
         if (goldenCase.Manifest.TryGetProperty("train", out JsonElement train))
         {
             foreach (JsonProperty variant in train.GetProperty("variants").EnumerateObject())
             {
-                CheckVariant(goldenCase, files, device, report, train, variant);
+                CheckVariant(goldenCase, open, device, report, train, variant);
             }
         }
 
         if (goldenCase.Manifest.TryGetProperty("finetune", out JsonElement finetune))
         {
-            CheckFinetune(goldenCase, files, device, report, finetune);
+            CheckFinetune(goldenCase, open, device, report, finetune);
         }
     }
 
-    private static void CheckGradients(GoldenCase goldenCase, HuggingFaceFolder files, Device device, CheckReport report)
+    private static void CheckGradients(GoldenCase goldenCase, Func<Precision, ILanguageModel> open, Device device, CheckReport report)
     {
         if (!goldenCase.Manifest.TryGetProperty("grads", out JsonElement entry))
         {
@@ -39,7 +39,7 @@ internal static class TrainingCheck
         }
 
         string batch = entry.GetProperty("batch").GetString()!;
-        using GoldenRun run = new(goldenCase, files, device, new TrainingRecipe(), [batch], decays: null);
+        using GoldenRun run = new(goldenCase, open, device, new TrainingRecipe(), [batch], decays: null);
         double loss = run.Trainer.Accumulate(step: 0, out _, out _);
         report.Add($"grads ({batch}) loss", Errors.Relative(loss, entry.GetProperty("loss").GetDouble()), Tolerance(goldenCase, "loss", "rel"));
         CheckNorm(goldenCase, report, batch, run.Trainer.Optimizer.GradientNorm());
@@ -47,14 +47,14 @@ internal static class TrainingCheck
         CompareGradients(new Noise(goldenCase), report, expected, run.Trainer, Tolerance(goldenCase, "grads", "rel_to_max_per_tensor"));
     }
 
-    private static void CheckGradientNorm(GoldenCase goldenCase, HuggingFaceFolder files, Device device, CheckReport report, string batch)
+    private static void CheckGradientNorm(GoldenCase goldenCase, Func<Precision, ILanguageModel> open, Device device, CheckReport report, string batch)
     {
         if (goldenCase.Outputs.Find($"{batch}.grad_norm") is null)
         {
             return;
         }
 
-        using GoldenRun run = new(goldenCase, files, device, new TrainingRecipe(), [batch], decays: null);
+        using GoldenRun run = new(goldenCase, open, device, new TrainingRecipe(), [batch], decays: null);
         _ = run.Trainer.Accumulate(step: 0, out _, out _);
         CheckNorm(goldenCase, report, batch, run.Trainer.Optimizer.GradientNorm());
     }
@@ -68,7 +68,7 @@ internal static class TrainingCheck
     }
 
     private static void CheckVariant(
-        GoldenCase goldenCase, HuggingFaceFolder files, Device device, CheckReport report, JsonElement train, JsonProperty variant)
+        GoldenCase goldenCase, Func<Precision, ILanguageModel> open, Device device, CheckReport report, JsonElement train, JsonProperty variant)
     {
         JsonElement settings = variant.Value;
         JsonElement decay = settings.GetProperty("decay_parameters");
@@ -79,7 +79,7 @@ internal static class TrainingCheck
             ClipNorm = OptionalNumber(settings, "max_grad_norm"),
         };
         string[] batches = [.. settings.GetProperty("steps").EnumerateArray().Select(s => s.GetProperty("batch").GetString()!)];
-        using GoldenRun run = new(goldenCase, files, device, recipe, batches, p => decaying?.Contains(p.Name) ?? true);
+        using GoldenRun run = new(goldenCase, open, device, recipe, batches, p => decaying?.Contains(p.Name) ?? true);
         CheckSteps(goldenCase, report, $"train_{variant.Name}", run.Trainer, settings.GetProperty("steps"), Tolerance(goldenCase, "train_loss", "rel"));
 
         TensorFiles expected = goldenCase.OpenFile(settings.GetProperty("file").GetString()!);
@@ -91,7 +91,7 @@ internal static class TrainingCheck
     }
 
     private static void CheckFinetune(
-        GoldenCase goldenCase, HuggingFaceFolder files, Device device, CheckReport report, JsonElement finetune)
+        GoldenCase goldenCase, Func<Precision, ILanguageModel> open, Device device, CheckReport report, JsonElement finetune)
     {
         JsonElement steps = finetune.GetProperty("steps");
         TrainingRecipe recipe = RecipeOf(finetune) with
@@ -100,11 +100,11 @@ internal static class TrainingCheck
             ClipNorm = OptionalNumber(finetune, "max_grad_norm"),
         };
         string[] batches = [.. Enumerable.Repeat("", steps.GetArrayLength())];
-        using GoldenRun run = new(goldenCase, files, device, recipe, batches, decays: null);
+        using GoldenRun run = new(goldenCase, open, device, recipe, batches, decays: null);
         CheckSteps(goldenCase, report, "finetune", run.Trainer, steps, Tolerance(goldenCase, "finetune_loss", "rel"));
     }
 
-    private static void CheckSteps(
+    internal static void CheckSteps(
         GoldenCase goldenCase, CheckReport report, string name, Trainer trainer, JsonElement steps, double lossTolerance)
     {
         double worstLoss = 0;
@@ -124,8 +124,8 @@ internal static class TrainingCheck
         report.Add($"{name} learning rates", worstRate, 1e-12, note);
     }
 
-    private static void CompareWeights(
-        GoldenCase goldenCase, CheckReport report, string name, TensorFiles expected, Trainer trainer)
+    internal static void CompareWeights(
+        GoldenCase goldenCase, CheckReport report, string name, TensorFiles expected, Trainer trainer, string prefix = "")
     {
         double absolute = Tolerance(goldenCase, "train_weights", "atol");
         double relative = Tolerance(goldenCase, "train_weights", "rtol");
@@ -135,7 +135,7 @@ internal static class TrainingCheck
         Noise noise = new(goldenCase);
         foreach (Parameter parameter in trainer.Optimizer.Parameters)
         {
-            double[] wanted = GoldenCase.Values(expected.Get(parameter.Name));
+            double[] wanted = GoldenCase.Values(expected.Get(prefix + parameter.Name));
             double[] actual = noise.Masked(parameter.Name, DeviceNumbers.Read(trainer.Pass.Stream, parameter.Master), wanted);
             for (int i = 0; i < wanted.Length; i++)
             {
@@ -173,7 +173,8 @@ internal static class TrainingCheck
         report.Add(checkPrefix + prefix, worst, tolerance, $"{names.Length} tensors");
     }
 
-    private static void CompareGradients(Noise noise, CheckReport report, TensorFiles expected, Trainer trainer, double tolerance)
+    internal static void CompareGradients(
+        Noise noise, CheckReport report, TensorFiles expected, Trainer trainer, double tolerance, string prefix = "")
     {
         foreach (StoredTensor tensor in expected.Tensors)
         {
@@ -182,7 +183,7 @@ internal static class TrainingCheck
             {
                 report.AddAbsent(check, "zero in exact arithmetic: rounding noise");
             }
-            else if (trainer.Optimizer.Parameters.FirstOrDefault(p => p.Name == tensor.Name) is Parameter parameter)
+            else if (trainer.Optimizer.Parameters.FirstOrDefault(p => prefix + p.Name == tensor.Name) is Parameter parameter)
             {
                 report.Add(check, Error(noise, trainer, tensor.Name, parameter.Gradient, tensor), tolerance);
             }
@@ -200,13 +201,13 @@ internal static class TrainingCheck
         return Errors.RelativeToMaximum(noise.Masked(parameter, DeviceNumbers.Read(trainer.Pass.Stream, actual), wanted), wanted);
     }
 
-    private static double Tolerance(GoldenCase goldenCase, string entry, string measure) => goldenCase.Number("tolerance", entry, measure)
+    internal static double Tolerance(GoldenCase goldenCase, string entry, string measure) => goldenCase.Number("tolerance", entry, measure)
         ?? throw CamelsException.BadInput($"{goldenCase.Folder}/manifest.json names no tolerance {entry}.{measure}");
 
     private static double OptionalNumber(JsonElement settings, string name) =>
         settings.TryGetProperty(name, out JsonElement value) && value.ValueKind == JsonValueKind.Number ? value.GetDouble() : 0;
 
-    private static TrainingRecipe RecipeOf(JsonElement settings)
+    internal static TrainingRecipe RecipeOf(JsonElement settings)
     {
         JsonElement betas = settings.GetProperty("betas");
         return new TrainingRecipe
@@ -228,7 +229,7 @@ internal static class TrainingCheck
     /// The elements whose gradient is zero in exact arithmetic (attention's key biases): what the reference stores there is rounding noise,
     /// which AdamW turns into whole steps.
     /// </summary>
-    private sealed class Noise
+    internal sealed class Noise
     {
         private readonly HashSet<string> _whole = [];
         private readonly Dictionary<string, int[]> _elements = [];
@@ -271,15 +272,14 @@ internal static class TrainingCheck
     }
 
     /// <summary>A fresh model with its trainer over golden batches.</summary>
-    private sealed class GoldenRun : IDisposable
+    internal sealed class GoldenRun : IDisposable
     {
         private readonly ILanguageModel _model;
 
         public GoldenRun(
-            GoldenCase goldenCase, HuggingFaceFolder files, Device device, TrainingRecipe recipe, string[] batches, Func<Parameter, bool>? decays)
+            GoldenCase goldenCase, Func<Precision, ILanguageModel> open, Device device, TrainingRecipe recipe, string[] batches, Func<Parameter, bool>? decays)
         {
-            _model = ModelCatalog.Create(files.Config, Precision.Fp32, device);
-            ModelWeights.Load(_model, files);
+            _model = open(Precision.Fp32);
             GoldenRow[][] rows = [.. batches.Select(b => goldenCase.Rows(b.Length == 0 ? "" : b + "."))];
             TrainerSettings settings = new(recipe with { BatchSize = rows.Max(r => r.Length) }, Lanes, LanesPerCall: 0, recipe.Steps ?? 1);
             Trainer = new Trainer(_model, device, settings, new GoldenRows(rows), decays: decays);

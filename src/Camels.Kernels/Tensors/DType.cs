@@ -17,6 +17,9 @@ public enum DType
 
     /// <summary>32-bit signed integers: token ids, bounds, positions.</summary>
     I32,
+
+    /// <summary>Bytes: codes of quantised weights.</summary>
+    U8,
 }
 
 /// <summary>Sizes and relations of element types.</summary>
@@ -28,17 +31,18 @@ public static class DTypes
         DType.F32 or DType.I32 => 4,
         DType.F64 => 8,
         DType.BF16 or DType.F16 => 2,
+        DType.U8 => 1,
         _ => throw new ArgumentOutOfRangeException(nameof(dtype), dtype, "unknown element type"),
     };
 
     /// <summary>True for the types that hold real numbers.</summary>
-    public static bool IsFloat(this DType dtype) => dtype != DType.I32;
+    public static bool IsFloat(this DType dtype) => dtype is not (DType.I32 or DType.U8);
 
     /// <summary>The type of statistics, losses and accumulated gradients beside <paramref name="dtype"/>: F32, or F64 beside F64.</summary>
     public static DType StatisticsOf(DType dtype) => dtype switch
     {
         DType.F64 => DType.F64,
-        DType.I32 => throw new ArgumentException("a tensor of I32 holds no real numbers"),
+        DType.I32 or DType.U8 => throw new ArgumentException($"a tensor of {dtype} holds no real numbers"),
         _ => DType.F32,
     };
 }

@@ -45,7 +45,7 @@ public class ModelGradientTests
         }
     }
 
-    private static double CentralDifference(Trainer trainer, Parameter parameter, int i)
+    internal static double CentralDifference(Trainer trainer, Parameter parameter, int i)
     {
         Span<double> weight = parameter.Weight.AsSpan<double>();
         double value = weight[i];

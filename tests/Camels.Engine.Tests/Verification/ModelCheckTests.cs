@@ -17,6 +17,9 @@ public class ModelCheckTests
     [InlineData("golden/opt_preln_decoder_prefix", 55)]
     [InlineData("golden/neox_parallel", 70)]
     [InlineData("golden/neox_sequential", 50)]
+    [InlineData("golden/llama_lora_qv", 15)]
+    [InlineData("golden/llama_qlora_all", 35)]
+    [InlineData("golden/nf4", 40)]
     [InlineData("golden/adamw", 20)]
     [InlineData("models/stories260K/golden", 10)]
     public void Golden_case_holds_on_cpu(string folder, int leastChecks)

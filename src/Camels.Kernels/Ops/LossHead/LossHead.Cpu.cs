@@ -31,9 +31,12 @@ public static unsafe partial class LossHead
             CpuProduct.Run(
                 stream.Device, space.Dx, CpuOperand.RowsOf(logits), CpuOperand.ColumnsOf(weight.Rows(first, columns)), steps: columns,
                 accumulate: tile > 0);
-            CpuLaneProduct.Run(
-                stream.Device, dWeightSum.Rows(first, columns), CpuOperand.ColumnsOf(logits), CpuOperand.ColumnsOf(space.X),
-                steps: trainedRows.Shape[0], trainedLaneBounds);
+            if (!dWeightSum.IsNone)
+            {
+                CpuLaneProduct.Run(
+                    stream.Device, dWeightSum.Rows(first, columns), CpuOperand.ColumnsOf(logits), CpuOperand.ColumnsOf(space.X),
+                    steps: trainedRows.Shape[0], trainedLaneBounds);
+            }
         }
 
         HostTransfer.Zero(stream, dx);

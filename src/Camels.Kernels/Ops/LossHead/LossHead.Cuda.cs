@@ -53,8 +53,11 @@ public static partial class LossHead
                 first, columns);
             CudaProduct.RunColumns(
                 stream, new CudaMatrix(space.Dx), gradients, new CudaMatrix(weight.Rows(first, columns)), steps: columns, adds: tile > 0);
-            CudaProduct.RunLanes(
-                stream, new CudaMatrix(dWeightSum.Rows(first, columns)), gradients, new CudaMatrix(space.X(x.DType)), trainedLaneBounds);
+            if (!dWeightSum.IsNone)
+            {
+                CudaProduct.RunLanes(
+                    stream, new CudaMatrix(dWeightSum.Rows(first, columns)), gradients, new CudaMatrix(space.X(x.DType)), trainedLaneBounds);
+            }
         }
 
         HostTransfer.Zero(stream, dx);

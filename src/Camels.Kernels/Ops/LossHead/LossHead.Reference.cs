@@ -43,16 +43,20 @@ public static partial class LossHead
     }
 
     private static void RowGradientReference<T>(
-        Reals<T> dx, Reals<T> dWeightSum, Reals<T> x, Reals<T> weight, Reals<T> gradient, int row, int vocabulary, int channels)
+        Reals<T> dx, Tensor dWeightSum, Reals<T> x, Reals<T> weight, Reals<T> gradient, int row, int vocabulary, int channels)
         where T : unmanaged, IFloatingPointIeee754<T>
     {
+        Reals<T> dWeight = dWeightSum.IsNone ? default : dWeightSum;
         for (int c = 0; c < channels; c++)
         {
             T sum = T.Zero;
             for (int v = 0; v < vocabulary; v++)
             {
                 sum += gradient[v] * weight[v, c];
-                dWeightSum[v, c] += gradient[v] * x[row, c];
+                if (!dWeightSum.IsNone)
+                {
+                    dWeight[v, c] += gradient[v] * x[row, c];
+                }
             }
 
             dx[row, c] = sum;

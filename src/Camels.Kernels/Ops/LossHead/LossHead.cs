@@ -48,7 +48,8 @@ public static partial class LossHead
 
     /// <summary>
     /// Writes losses (M) and dx (N, C), zero in rows that are not trained, and adds to dWeightSum (V, C) the gradients of the sum over m of
-    /// scales[m] · losses[m]. trainedLaneBounds (lanes + 1) are the first m of the lanes and M.
+    /// scales[m] · losses[m]. trainedLaneBounds (lanes + 1) are the first m of the lanes and M. Where dWeightSum is none, the weight's gradient
+    /// is not formed.
     /// </summary>
     public static void ForwardBackward(
         DeviceStream stream, Tensor losses, Tensor dx, Tensor dWeightSum, Tensor x, Tensor weight, Tensor trainedRows, Tensor labels,
@@ -58,7 +59,11 @@ public static partial class LossHead
         (int rows, int channels) = x.Rank2();
         (int vocabulary, _) = weight.Rank2();
         dx.Require(x.DType, [rows, channels]);
-        dWeightSum.Require(DTypes.StatisticsOf(x.DType), [vocabulary, channels]);
+        if (!dWeightSum.IsNone)
+        {
+            dWeightSum.Require(DTypes.StatisticsOf(x.DType), [vocabulary, channels]);
+        }
+
         scales.Require(DTypes.StatisticsOf(x.DType), [trainedRows.Rank1()]);
         trainedLaneBounds.Require(DType.I32, [trainedLaneBounds.Rank1()]);
 

@@ -1,0 +1,81 @@
+using Camels.Engine.Parameters;
+using Camels.Kernels;
+using Camels.Kernels.Ops;
+
+namespace Camels.Engine.Layers;
+
+/// <summary>What an adapter adds to a linear layer: scale · B(A(dropout(x))), A (R, C), B (O, R). With B = 0 it adds exact zeros.</summary>
+public sealed class LoraAdapter(Parameter a, Parameter b, AdapterSettings settings)
+{
+    private readonly ulong _stream = RandomBits.StreamOf(a.Name);
+
+    /// <summary>Declares NAME.lora_A.weight and NAME.lora_B.weight in <paramref name="unit"/>.</summary>
+    public static LoraAdapter Declare(ParameterUnit unit, string name, int outputs, int inputs, AdapterSettings settings) => new(
+        unit.AddAdapter($"{name}.lora_A.weight", settings.Rank, inputs), unit.AddAdapter($"{name}.lora_B.weight", outputs, settings.Rank), settings);
+
+    /// <summary>Adds to y (N, O) from x (N, C).</summary>
+    public void Forward(Pass pass, Tensor ySum, Tensor x)
+    {
+        long mark = pass.Arena.Mark();
+        Tensor reduced = Reduce(pass, Drop(pass, x));
+        Tensor delta = pass.NewLike(ySum);
+        MatMul.Forward(pass.Stream, y: delta, x: reduced, weight: b.Weight);
+        Add.Forward(pass.Stream, y: ySum, x: ySum, residual: delta);
+        pass.Arena.Rewind(mark);
+    }
+
+    /// <summary>Adds to dx (N, C) from dy (N, O), and to the gradients of A and B. What the forward computed is computed again.</summary>
+    public void Backward(Pass pass, Tensor dxSum, Tensor dy, Tensor x)
+    {
+        long mark = pass.Arena.Mark();
+        Tensor input = Drop(pass, x);
+        Tensor reduced = Reduce(pass, input);
+        MatMul.BackwardWeight(pass.Stream, dWeightSum: b.Gradient, dy: dy, x: reduced, laneBounds: pass.Batch.LaneBounds);
+        Tensor dReduced = pass.NewLike(reduced);
+        MatMul.BackwardInput(pass.Stream, dReduced, dy: dy, weight: b.Weight);
+        Scale(pass, dReduced);
+        MatMul.BackwardWeight(pass.Stream, dWeightSum: a.Gradient, dy: dReduced, x: input, laneBounds: pass.Batch.LaneBounds);
+        if (IsDropping(pass))
+        {
+            Tensor dInput = pass.NewLike(x);
+            MatMul.BackwardInput(pass.Stream, dInput, dy: dReduced, weight: a.Weight);
+            Drop(pass, dropped: dInput, dInput);
+            Add.Forward(pass.Stream, y: dxSum, x: dxSum, residual: dInput);
+        }
+        else
+        {
+            MatMul.BackwardInputSum(pass.Stream, dxSum, dy: dReduced, weight: a.Weight);
+        }
+
+        pass.Arena.Rewind(mark);
+    }
+
+    private bool IsDropping(Pass pass) => settings.Dropout > 0 && pass.DropoutSeed is not null;
+
+    private Tensor Drop(Pass pass, Tensor x)
+    {
+        if (!IsDropping(pass))
+        {
+            return x;
+        }
+
+        Tensor dropped = pass.NewLike(x);
+        Drop(pass, dropped, x);
+        return dropped;
+    }
+
+    private void Drop(Pass pass, Tensor dropped, Tensor x) => Dropout.Forward(
+        pass.Stream, y: dropped, x: x, keys: pass.Batch.DropoutKeys, seed: RandomBits.At(pass.DropoutSeed!.Value, _stream, counter: 0),
+        settings.Dropout, factor: (float)(1 / (1 - settings.Dropout)));
+
+    private Tensor Reduce(Pass pass, Tensor input)
+    {
+        Tensor reduced = pass.New(input.Shape[0], settings.Rank);
+        MatMul.Forward(pass.Stream, y: reduced, x: input, weight: a.Weight);
+        Scale(pass, reduced);
+        return reduced;
+    }
+
+    private void Scale(Pass pass, Tensor x) =>
+        Dropout.Forward(pass.Stream, y: x, x: x, keys: pass.Batch.DropoutKeys, seed: 0, share: 0, factor: (float)settings.Scale);
+}
