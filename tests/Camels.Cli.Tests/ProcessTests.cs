@@ -39,9 +39,11 @@ public sealed class ProcessTests
         Assert.NotEmpty(Directory.GetDirectories(Path.Combine(small.Output, "checkpoints"), "step-*"));
     }
 
-    private static Process Start(params string[] arguments) => Process.Start(new ProcessStartInfo("dotnet", [typeof(CommandLine).Assembly.Location, .. arguments])
-    {
-        RedirectStandardOutput = true,
-        RedirectStandardError = true,
-    })!;
+    // A shell that runs the tests in the background hands on an ignored SIGINT, which a program rightly goes on to ignore.
+    private static Process Start(params string[] arguments) => Process.Start(
+        new ProcessStartInfo("env", ["--default-signal=INT", "dotnet", typeof(CommandLine).Assembly.Location, .. arguments])
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        })!;
 }

@@ -33,6 +33,13 @@ internal static unsafe class CpuProduct
                     Number = device.Scratch.NextNumber(),
                 };
                 chunk.Pack(device.Workers);
+                if (CpuFewRows.Takes(rows, right))
+                {
+                    CpuFewRows.Run(device.Workers, result, device.Scratch.Left, chunk.Right, chunk.Steps, accumulate || k > 0);
+                    k += stepsAtOnce;
+                    continue;
+                }
+
                 CpuTileWork work = new()
                 {
                     Chunk = chunk,

@@ -1,0 +1,214 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
+
+namespace Camels.Kernels;
+
+/// <summary>
+/// The product of few rows (decoding), where every weight is used so seldom that packing panels would cost more than the arithmetic: 16
+/// weights of 16 outputs at a time are transposed in registers and used at once. The chains are those of <see cref="CpuTile"/>.
+/// </summary>
+internal static unsafe class CpuFewRows
+{
+    /// <summary>Most rows for which this is faster than packing.</summary>
+    public const int MostRows = CpuTile.Rows - 1;
+
+    private const int Width = 16;                   // outputs, and steps of k, of a block
+    private const int OutputsPerPart = 4 * Width;
+
+    /// <summary>True where <see cref="Run"/> takes the product.</summary>
+    public static bool Takes(int rows, CpuOperand right) =>
+        CpuPath.UsesVector512 && rows <= MostRows && !right.ChainOutermost && right.DType is DType.F32 or DType.BF16;
+
+    /// <summary>Writes result (M, N), or adds to it where <paramref name="accumulate"/>; left (K, 8) is packed.</summary>
+    public static void Run(CpuWorkers workers, Tensor result, float* left, CpuOperand right, int steps, bool accumulate)
+    {
+        FewRowsWork work = new()
+        {
+            Result = result.Pointer<float>(),
+            Rows = result.Shape[0],
+            Columns = result.Shape[1],
+            Left = left,
+            Right = right,
+            Steps = steps,
+            Accumulate = accumulate,
+        };
+        workers.Run(ref work, CpuPanels.Count(work.Columns, OutputsPerPart));
+    }
+
+    private struct FewRowsWork : ICpuWork
+    {
+        public float* Result;
+        public int Rows;
+        public int Columns;
+        public float* Left;
+        public CpuOperand Right;
+        public int Steps;
+        public bool Accumulate;
+
+        public readonly void Run(int part, int worker)
+        {
+            int end = Math.Min(Columns, (part + 1) * OutputsPerPart);
+            for (int column = part * OutputsPerPart; column < end; column += Width)
+            {
+                if (Right.DType == DType.F32)
+                {
+                    RunBlock<Single>(column, Math.Min(Width, end - column));
+                }
+                else
+                {
+                    RunBlock<Narrow>(column, Math.Min(Width, end - column));
+                }
+            }
+        }
+
+        private readonly void RunBlock<T>(int column, int outputs)
+            where T : struct, IWeights
+        {
+            byte** rows = stackalloc byte*[Width];
+            for (int i = 0; i < Width; i++)
+            {
+                rows[i] = (byte*)Right.From(column + Math.Min(i, outputs - 1), k: 0).Address;
+            }
+
+            float* sums = stackalloc float[MostRows * Width];
+            Load(sums, column, outputs);
+            float* steps = stackalloc float[Width * Width];
+            int whole = Steps / Width * Width;
+            for (int k = 0; k < whole; k += Width)
+            {
+                Transpose<T>(steps, rows, k);
+                AddSteps(sums, steps, Left + (k * CpuTile.Rows), Width);
+            }
+
+            for (int k = whole; k < Steps; k++)
+            {
+                for (int i = 0; i < Width; i++)
+                {
+                    steps[i] = T.LoadOne(rows[i], k);
+                }
+
+                AddSteps(sums, steps, Left + (k * CpuTile.Rows), count: 1);
+            }
+
+            for (int row = 0; row < Rows; row++)
+            {
+                new ReadOnlySpan<float>(sums + (row * Width), outputs).CopyTo(new Span<float>(Result + ((nint)row * Columns) + column, outputs));
+            }
+        }
+
+        private readonly void Load(float* sums, int column, int outputs)
+        {
+            new Span<float>(sums, MostRows * Width).Clear();
+            for (int row = 0; Accumulate && row < Rows; row++)
+            {
+                new ReadOnlySpan<float>(Result + ((nint)row * Columns) + column, outputs).CopyTo(new Span<float>(sums + (row * Width), outputs));
+            }
+        }
+
+        private readonly void AddSteps(float* sums, float* steps, float* left, int count)
+        {
+            for (int row = 0; row < Rows; row++)
+            {
+                Vector512<float> sum = Vector512.Load(sums + (row * Width));
+                for (int j = 0; j < count; j++)
+                {
+                    sum = Avx512F.FusedMultiplyAdd(Vector512.Create(left[(j * CpuTile.Rows) + row]), Vector512.Load(steps + (j * Width)), sum);
+                }
+
+                sum.Store(sums + (row * Width));
+            }
+        }
+    }
+
+    // Sixteen outputs' weights of steps k … k + 15 become sixteen steps' weights: pairs of rows, then fours, then quarters of registers.
+    private static void Transpose<T>(float* steps, byte** rows, nint k)
+        where T : struct, IWeights
+    {
+        Vector512<float> r0 = T.Load(rows[0], k);
+        Vector512<float> r1 = T.Load(rows[1], k);
+        Vector512<float> r2 = T.Load(rows[2], k);
+        Vector512<float> r3 = T.Load(rows[3], k);
+        Vector512<float> r4 = T.Load(rows[4], k);
+        Vector512<float> r5 = T.Load(rows[5], k);
+        Vector512<float> r6 = T.Load(rows[6], k);
+        Vector512<float> r7 = T.Load(rows[7], k);
+        Vector512<float> r8 = T.Load(rows[8], k);
+        Vector512<float> r9 = T.Load(rows[9], k);
+        Vector512<float> r10 = T.Load(rows[10], k);
+        Vector512<float> r11 = T.Load(rows[11], k);
+        Vector512<float> r12 = T.Load(rows[12], k);
+        Vector512<float> r13 = T.Load(rows[13], k);
+        Vector512<float> r14 = T.Load(rows[14], k);
+        Vector512<float> r15 = T.Load(rows[15], k);
+        Vector512<float> l0 = Avx512F.UnpackLow(r0, r1), h0 = Avx512F.UnpackHigh(r0, r1);
+        Vector512<float> l1 = Avx512F.UnpackLow(r2, r3), h1 = Avx512F.UnpackHigh(r2, r3);
+        Vector512<float> l2 = Avx512F.UnpackLow(r4, r5), h2 = Avx512F.UnpackHigh(r4, r5);
+        Vector512<float> l3 = Avx512F.UnpackLow(r6, r7), h3 = Avx512F.UnpackHigh(r6, r7);
+        Vector512<float> l4 = Avx512F.UnpackLow(r8, r9), h4 = Avx512F.UnpackHigh(r8, r9);
+        Vector512<float> l5 = Avx512F.UnpackLow(r10, r11), h5 = Avx512F.UnpackHigh(r10, r11);
+        Vector512<float> l6 = Avx512F.UnpackLow(r12, r13), h6 = Avx512F.UnpackHigh(r12, r13);
+        Vector512<float> l7 = Avx512F.UnpackLow(r14, r15), h7 = Avx512F.UnpackHigh(r14, r15);
+        Vector512<float> q00 = Pairs(l0, l1, upper: false), q01 = Pairs(l0, l1, upper: true);
+        Vector512<float> q02 = Pairs(h0, h1, upper: false), q03 = Pairs(h0, h1, upper: true);
+        Vector512<float> q10 = Pairs(l2, l3, upper: false), q11 = Pairs(l2, l3, upper: true);
+        Vector512<float> q12 = Pairs(h2, h3, upper: false), q13 = Pairs(h2, h3, upper: true);
+        Vector512<float> q20 = Pairs(l4, l5, upper: false), q21 = Pairs(l4, l5, upper: true);
+        Vector512<float> q22 = Pairs(h4, h5, upper: false), q23 = Pairs(h4, h5, upper: true);
+        Vector512<float> q30 = Pairs(l6, l7, upper: false), q31 = Pairs(l6, l7, upper: true);
+        Vector512<float> q32 = Pairs(h6, h7, upper: false), q33 = Pairs(h6, h7, upper: true);
+        Vector512<float> e0 = Avx512F.Shuffle4x128(q00, q10, 0x88), o0 = Avx512F.Shuffle4x128(q00, q10, 0xDD);
+        Vector512<float> f0 = Avx512F.Shuffle4x128(q20, q30, 0x88), p0 = Avx512F.Shuffle4x128(q20, q30, 0xDD);
+        Vector512<float> e1 = Avx512F.Shuffle4x128(q01, q11, 0x88), o1 = Avx512F.Shuffle4x128(q01, q11, 0xDD);
+        Vector512<float> f1 = Avx512F.Shuffle4x128(q21, q31, 0x88), p1 = Avx512F.Shuffle4x128(q21, q31, 0xDD);
+        Vector512<float> e2 = Avx512F.Shuffle4x128(q02, q12, 0x88), o2 = Avx512F.Shuffle4x128(q02, q12, 0xDD);
+        Vector512<float> f2 = Avx512F.Shuffle4x128(q22, q32, 0x88), p2 = Avx512F.Shuffle4x128(q22, q32, 0xDD);
+        Vector512<float> e3 = Avx512F.Shuffle4x128(q03, q13, 0x88), o3 = Avx512F.Shuffle4x128(q03, q13, 0xDD);
+        Vector512<float> f3 = Avx512F.Shuffle4x128(q23, q33, 0x88), p3 = Avx512F.Shuffle4x128(q23, q33, 0xDD);
+        Avx512F.Shuffle4x128(e0, f0, 0x88).Store(steps);
+        Avx512F.Shuffle4x128(e1, f1, 0x88).Store(steps + 16);
+        Avx512F.Shuffle4x128(e2, f2, 0x88).Store(steps + 32);
+        Avx512F.Shuffle4x128(e3, f3, 0x88).Store(steps + 48);
+        Avx512F.Shuffle4x128(o0, p0, 0x88).Store(steps + 64);
+        Avx512F.Shuffle4x128(o1, p1, 0x88).Store(steps + 80);
+        Avx512F.Shuffle4x128(o2, p2, 0x88).Store(steps + 96);
+        Avx512F.Shuffle4x128(o3, p3, 0x88).Store(steps + 112);
+        Avx512F.Shuffle4x128(e0, f0, 0xDD).Store(steps + 128);
+        Avx512F.Shuffle4x128(e1, f1, 0xDD).Store(steps + 144);
+        Avx512F.Shuffle4x128(e2, f2, 0xDD).Store(steps + 160);
+        Avx512F.Shuffle4x128(e3, f3, 0xDD).Store(steps + 176);
+        Avx512F.Shuffle4x128(o0, p0, 0xDD).Store(steps + 192);
+        Avx512F.Shuffle4x128(o1, p1, 0xDD).Store(steps + 208);
+        Avx512F.Shuffle4x128(o2, p2, 0xDD).Store(steps + 224);
+        Avx512F.Shuffle4x128(o3, p3, 0xDD).Store(steps + 240);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<float> Pairs(Vector512<float> first, Vector512<float> second, bool upper) => upper
+        ? Avx512F.UnpackHigh(first.AsDouble(), second.AsDouble()).AsSingle()
+        : Avx512F.UnpackLow(first.AsDouble(), second.AsDouble()).AsSingle();
+
+    private interface IWeights
+    {
+        static abstract Vector512<float> Load(byte* row, nint k);
+
+        static abstract float LoadOne(byte* row, nint k);
+    }
+
+    private readonly struct Single : IWeights
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public static Vector512<float> Load(byte* row, nint k) => Vector512.Load((float*)row + k);
+
+        public static float LoadOne(byte* row, nint k) => ((float*)row)[k];
+    }
+
+    private readonly struct Narrow : IWeights
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public static Vector512<float> Load(byte* row, nint k) =>
+            Avx512F.ShiftLeftLogical(Avx512F.ConvertToVector512UInt32(Vector256.Load((ushort*)row + k)), 16).AsSingle();
+
+        public static float LoadOne(byte* row, nint k) => BitConverter.UInt32BitsToSingle((uint)((ushort*)row)[k] << 16);
+    }
+}
