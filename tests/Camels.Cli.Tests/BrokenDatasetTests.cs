@@ -17,7 +17,7 @@ public sealed class BrokenDatasetTests : IDisposable
 
     public BrokenDatasetTests()
     {
-        QuickstartFolder folder = new(Directory.CreateDirectory(Path.Combine(_root, "model")).FullName);
+        QuickstartFolder folder = new(Directory.CreateDirectory(Path.Combine(_root, "model")).FullName, QuickstartScale.Full);
         _ = folder.WriteTokenizer();
         _tokenizer = folder.TokenizerPath;
     }

@@ -11,7 +11,7 @@ internal sealed class SmallRun : IDisposable
     public SmallRun()
     {
         Root = Directory.CreateTempSubdirectory("camels-").FullName;
-        QuickstartFolder folder = new(Root);
+        QuickstartFolder folder = new(Root, QuickstartScale.Full);
         ITokenizer tokenizer = folder.WriteTokenizer();
         using Device device = Device.OpenCpu(threads: 1);
         folder.WriteModel(tokenizer, device);

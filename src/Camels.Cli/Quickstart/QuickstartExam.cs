@@ -14,16 +14,15 @@ internal sealed record QuickstartAnswer(QuickstartExample Example, string Given,
 /// <summary>Asks a model all held-out prompts. Right is what matches to the letter and ends by itself.</summary>
 internal static class QuickstartExam
 {
-    private const int MostNewTokens = 16;
-
     /// <summary>Loads the model of a folder and asks it.</summary>
-    public static IReadOnlyList<QuickstartAnswer> Ask(string modelFolder, IReadOnlyList<QuickstartExample> examples, Device device, CancellationToken stop)
+    public static IReadOnlyList<QuickstartAnswer> Ask(
+        string modelFolder, IReadOnlyList<QuickstartExample> examples, int newTokens, Device device, CancellationToken stop)
     {
         ITokenizer tokenizer = TokenizerFiles.Load(modelFolder);
         using ILanguageModel model = ModelWeights.Open(modelFolder, Precision.Fp32, device);
         TemplateEncoder encoder = new(ChatTemplate.Find("tulu"), tokenizer);
         Prompt[] prompts = [.. examples.Select((example, index) => Encode(encoder, example, index))];
-        GenerationSettings settings = new() { MaximumNewTokens = MostNewTokens, EosIds = model.Config.EosIds };
+        GenerationSettings settings = new() { MaximumNewTokens = newTokens, EosIds = model.Config.EosIds };
         List<QuickstartAnswer> answers = [];
         new Generator(model, tokenizer, device).Generate(prompts, settings, completion => answers.Add(Judge(examples[answers.Count], completion)), stop);
         return answers;

@@ -14,10 +14,8 @@ namespace Camels.Cli.Quickstart;
 /// What quickstart makes before it trains, in a folder of the run: two data files, a tokenizer and a small LLaMA with random weights. A user
 /// would bring these.
 /// </summary>
-internal sealed class QuickstartFolder(string run)
+internal sealed class QuickstartFolder(string run, QuickstartScale scale)
 {
-    private const int TrainingExamples = 80_000;
-    private const int HeldOutExamplesPerTask = 200;
     private const int RowTokens = 64;
     private const ulong Seed = 42;
     private const string Bos = "<s>";
@@ -43,10 +41,10 @@ internal sealed class QuickstartFolder(string run)
     public IReadOnlyList<QuickstartExample> WriteData()
     {
         Directory.CreateDirectory(_folder);
-        IReadOnlyList<QuickstartExample> heldOut = QuickstartTasks.HeldOut(HeldOutExamplesPerTask, Seed);
+        IReadOnlyList<QuickstartExample> heldOut = QuickstartTasks.HeldOut(scale.HeldOutPerTask, Seed);
         File.WriteAllLines(HeldOutPath, heldOut.Select((example, index) => JsonSerializer.Serialize(
             new { id = $"{index}", task = example.Task, prompt = example.Prompt, answer = example.Answer }, Readable)));
-        File.WriteAllLines(TrainingPath, QuickstartTasks.Training(TrainingExamples, heldOut, Seed).Select(Conversation));
+        File.WriteAllLines(TrainingPath, QuickstartTasks.Training(scale.TrainingExamples, heldOut, Seed).Select(Conversation));
         return heldOut;
     }
 
@@ -87,17 +85,17 @@ internal sealed class QuickstartFolder(string run)
         return config.ParameterCount();
     }
 
-    /// <summary>The run: 1,800 steps of 16 rows of 64 tokens, 1.8 M tokens.</summary>
+    /// <summary>The run: in full 1,800 steps of 16 rows of 64 tokens, 1.8 M tokens.</summary>
     public Recipe Recipe => new()
     {
         Model = new ModelRecipe { Path = StartPath },
         Data = new DataRecipe { Sources = [new DataSource("messages", TrainingPath)], SequenceLength = RowTokens },
         Training = new TrainingRecipe
         {
-            Steps = 1800,
-            BatchSize = 16,
+            Steps = scale.Steps,
+            BatchSize = scale.BatchSize,
             LearningRate = 3e-3,
-            WarmupSteps = 50,
+            WarmupSteps = Math.Min(50, scale.Steps / 2),
             MinLearningRateRatio = 0.02,
             WeightDecay = 0.1,
             Adam = new AdamRecipe { Beta2 = 0.98 },

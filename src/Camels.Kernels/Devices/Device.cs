@@ -53,6 +53,11 @@ public sealed class Device : IDisposable
     /// <summary>The processor's architecture, or the GPU's name.</summary>
     public string InstructionSet => Cuda?.Properties.Name ?? RuntimeInformation.ProcessArchitecture.ToString();
 
+    /// <summary>What an emulated device's driver was asked for so far: blocks of memory, which no step adds to, and launches. Zero elsewhere.</summary>
+    public (long Allocations, long Launches) EmulatedCounts => Kind == DeviceKind.CudaEmulated
+        ? (PtxDriver.Device(Cuda!.Properties.Ordinal).Allocations, PtxDriver.Device(Cuda.Properties.Ordinal).Launches)
+        : (0, 0);
+
     /// <summary>Bytes that can still be allocated on a GPU; no limit is known of host devices.</summary>
     public long FreeBytes => Cuda?.Context.Memory().Free ?? long.MaxValue;
 

@@ -1,4 +1,6 @@
-using System.Text;
+using System.Collections.Concurrent;
+using System.Runtime.InteropServices;
+using System.Security.Cryptography;
 using Camels.Kernels.Interop;
 
 namespace Camels.Kernels;
@@ -6,6 +8,9 @@ namespace Camels.Kernels;
 /// <summary>One emulated device behind <see cref="PtxDriver"/>: its memory, its modules, and the failure that ended it.</summary>
 internal sealed unsafe class PtxDevice(int ordinal, string target, PtxOptions options) : IDisposable
 {
+    // Texts that were understood once, over all devices: large ones take a second.
+    private static readonly ConcurrentDictionary<string, PtxModule> _parsed = [];
+
     private readonly List<PtxModule> _modules = [];
     private readonly List<PtxEntry> _functions = [];
 
@@ -40,7 +45,8 @@ internal sealed unsafe class PtxDevice(int ordinal, string target, PtxOptions op
     /// <summary>Parses a module; its handle is its number from 1.</summary>
     public nint Load(string text)
     {
-        _modules.Add(PtxModule.Parse(text, "ptx"));
+        string hash = Convert.ToHexString(SHA256.HashData(MemoryMarshal.AsBytes(text.AsSpan())));
+        _modules.Add(_parsed.GetOrAdd(hash, _ => PtxModule.Parse(text, "ptx")));
         return _modules.Count;
     }
 
@@ -70,7 +76,11 @@ internal sealed unsafe class PtxDevice(int ordinal, string target, PtxOptions op
             new ReadOnlySpan<byte>(arguments[i], parameter.SizeBytes).CopyTo(parameters.AsSpan(parameter.OffsetBytes));
         }
 
-        Launches++;
+        if (++Launches > options.LostAfterLaunches)
+        {
+            throw new PtxException(PtxFault.Launch, "the device is lost, as was asked for");
+        }
+
         _ = PtxMachine.Launch(entry, grid, block, sharedBytes, parameters, Memory, options);
     }
 
@@ -92,9 +102,6 @@ internal sealed unsafe class PtxDevice(int ordinal, string target, PtxOptions op
 
         return Failure;
     }
-
-    /// <summary>The explanation as the driver's text.</summary>
-    public byte[] ExplanationText() => Encoding.UTF8.GetBytes($"{Explanation}\0");
 
     /// <inheritdoc/>
     public void Dispose() => Memory.Dispose();

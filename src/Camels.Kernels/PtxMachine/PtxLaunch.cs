@@ -31,6 +31,9 @@ public sealed record PtxOptions
     /// <summary>Instructions of warps that one block may take, so that a loop without end is an error.</summary>
     public long MostInstructions { get; init; } = 400_000_000;
 
+    /// <summary>So many launches later the device is lost, as a GPU that fell off its bus: to rehearse what a run makes of it.</summary>
+    public long LostAfterLaunches { get; init; } = long.MaxValue;
+
     /// <summary>Threads that run blocks side by side. Blocks do not see each other, so the results are the same; races are checked on one.</summary>
     public int Threads { get; init; } = 1;
 }

@@ -40,6 +40,20 @@ public class GeneratorBitTests
     }
 
     [Theory]
+    [InlineData("llama", "bf16", "sm_80")]
+    [InlineData("neox parallel", "fp32", "sm_90a")]
+    public void Batches_of_any_size_give_the_same_on_emulated_gpus(string name, string precisionName, string target)
+    {
+        Precision precision = precisionName == "bf16" ? Precision.Bf16 : Precision.Fp32;
+        GenerationSettings settings = new() { MaximumNewTokens = 5, Temperature = 0.9, TopP = 0.95, TopK = 20, Seed = 5, EosIds = [2] };
+        List<Prompt> prompts = _prompts[..5];
+        Dictionary<string, string> all = Generate(name, precision, prompts, settings, Device.OpenEmulated(target));
+        Dictionary<string, string> one = Generate(name, precision, prompts, settings with { MaximumBatchTokens = 1 }, Device.OpenEmulated(target, seed: 2));
+        Assert.Equal(5, all.Count);
+        Assert.Equal(all, one);
+    }
+
+    [Theory]
     [MemberData(nameof(TinyModels.All), MemberType = typeof(TinyModels))]
     public void The_log_probabilities_are_those_of_the_training_forward(string name)
     {
@@ -76,9 +90,10 @@ public class GeneratorBitTests
         Assert.Equal(2, completions[3].TokenIds.Count);
     }
 
-    private static Dictionary<string, string> Generate(string name, Precision precision, IReadOnlyList<Prompt> prompts, GenerationSettings settings)
+    private static Dictionary<string, string> Generate(
+        string name, Precision precision, IReadOnlyList<Prompt> prompts, GenerationSettings settings, Device? on = null)
     {
-        using Device device = Device.OpenCpu(threads: 2);
+        using Device device = on ?? Device.OpenCpu(threads: 2);
         using ILanguageModel model = TinyModels.Create(name, device, precision);
         Dictionary<string, string> result = [];
         new Generator(model, tokenizer: null, device).Generate(prompts, settings, c => result.Add(

@@ -186,6 +186,44 @@ public sealed class FinetuneRunTests : IDisposable
     }
 
     [Fact]
+    public void Checkpoints_move_between_the_cpu_and_a_gpu()
+    {
+        Recipe recipe = RecipeFor("moving", steps: 4) with { Precision = Precision.Bf16 };
+        _ = Run(recipe, resume: false, stopAfter: 2);
+        CountingWatcher onGpu = new(stopAfter: 1);
+        Assert.Equal(3, Run(recipe, resume: true, onGpu, Device.OpenEmulated("sm_90a")).StepsDone);
+        Assert.Contains(onGpu.Notes, note => note.Contains("the checkpoint comes from cpu", StringComparison.Ordinal)
+            && note.Contains("this is emulated sm_90a", StringComparison.Ordinal));
+        Assert.False(Run(recipe, resume: true, stopAfter: int.MaxValue).IsInterrupted);
+
+        Recipe straight = RecipeFor("staying", steps: 4) with { Precision = Precision.Bf16 };
+        _ = Run(straight, resume: false, stopAfter: int.MaxValue);
+        List<double> moved = Losses(recipe.Output);
+        List<double> stayed = Losses(straight.Output);
+        Assert.Equal(stayed[..2], moved[..2]);
+        Assert.Equal(stayed[2], moved[2], tolerance: 0.01 * stayed[2]);
+        Assert.Equal(stayed[3], moved[3], tolerance: 0.01 * stayed[3]);
+    }
+
+    [Fact]
+    public void A_gpu_lost_in_the_middle_of_a_run_loses_no_checkpoint()
+    {
+        Recipe straight = RecipeFor("kept", steps: 2);
+        straight = straight with { Checkpoint = new CheckpointRecipe { EverySteps = 1 }, Data = straight.Data with { Validation = new() } };
+        using Device whole = Device.OpenEmulated();
+        _ = new FinetuneRun(straight, whole, resume: false, new CountingWatcher(int.MaxValue)).Run();
+
+        // In the last quarter of its launches.
+        Recipe recipe = straight with { Output = Path.Combine(_folder, "lost") };
+        Device failing = Device.OpenEmulated("sm_80", new PtxOptions { LostAfterLaunches = whole.EmulatedCounts.Launches * 3 / 4 });
+        CamelsException failed = Assert.Throws<CamelsException>(() => Run(recipe, resume: false, new CountingWatcher(int.MaxValue), failing));
+        Assert.Equal(ExitCode.RunFailed, failed.Code);
+        Assert.Matches("^step 2: the GPU stopped: .*; --resume goes on from the checkpoint after step 1$", failed.Message);
+        Assert.Equal(2, Run(recipe, resume: true, new CountingWatcher(int.MaxValue), Device.OpenEmulated()).StepsDone);
+        Assert.Equal(Losses(straight.Output), Losses(recipe.Output));
+    }
+
+    [Fact]
     public void A_tokenizer_larger_than_the_model_is_refused()
     {
         WriteModel(Path.Combine(_folder, "small"), vocabulary: 259);
@@ -216,10 +254,15 @@ public sealed class FinetuneRunTests : IDisposable
         Output = Path.Combine(_folder, output),
     };
 
-    private static RunOutcome Run(Recipe recipe, bool resume, int stopAfter)
+    private static RunOutcome Run(Recipe recipe, bool resume, int stopAfter) =>
+        Run(recipe, resume, new CountingWatcher(stopAfter), Device.OpenCpu(threads: 2));
+
+    private static RunOutcome Run(Recipe recipe, bool resume, IRunWatcher watcher, Device device)
     {
-        using Device device = Device.OpenCpu(threads: 2);
-        return new FinetuneRun(recipe, device, resume, new CountingWatcher(stopAfter)).Run();
+        using (device)
+        {
+            return new FinetuneRun(recipe, device, resume, watcher).Run();
+        }
     }
 
     private static void WriteModel(string folder, int vocabulary)
@@ -255,9 +298,9 @@ public sealed class FinetuneRunTests : IDisposable
 
         public bool StopRequested => _steps >= stopAfter;
 
-        public void Note(string text)
-        {
-        }
+        public List<string> Notes { get; } = [];
+
+        public void Note(string text) => Notes.Add(text);
 
         public void Preparing(PreparationProgress progress)
         {
