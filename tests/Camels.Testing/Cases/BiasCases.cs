@@ -11,6 +11,7 @@ internal static class BiasCases
         Case(rows: 3, channels: 7, lanes: [0, 1, 3]),
         Case(rows: 5, channels: 8, lanes: [0, 2, 2, 4, 5]),
         Case(rows: 64, channels: 443, lanes: [0, 10, 20, 30, 40, 50, 60, 64, 64]),
+        Case(rows: 3, channels: 4100, lanes: [0, 1, 3]),
     ];
 
     private static OpCase Case(int rows, int channels, int[] lanes) => OpCase.Of("Bias", $"{rows}x{channels}, {lanes.Length - 1} lanes")

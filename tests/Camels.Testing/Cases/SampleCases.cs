@@ -15,6 +15,7 @@ internal static class SampleCases
         Case(rows: 9, vocabulary: 443, temperature: 0.7, topK: 20, topP: 1),
         Case(rows: 9, vocabulary: 443, temperature: 1.3, topK: 0, topP: 0.9),
         Case(rows: 9, vocabulary: 443, temperature: 1, topK: 50, topP: 0.5),
+        Case(rows: 2, vocabulary: 5003, temperature: 0.8, topK: 700, topP: 0.95),
     ];
 
     private static OpCase Case(int rows, int vocabulary, double temperature, int topK, double topP)
