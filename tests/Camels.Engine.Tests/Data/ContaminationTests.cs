@@ -55,10 +55,12 @@ public sealed class ContaminationTests : IDisposable
     [Fact]
     public void PhrasesOfManyItemsAreNoEvidence()
     {
+        const string Phrase = "Read the passage below with care, think about each of the four answers in turn, and then say which of the "
+            + "following statements is the one that is correct about";
         EvaluationItem[] items = [.. Enumerable.Range(0, 30).Select(i =>
-            new EvaluationItem("b", $"{i}", [$"Which of the following statements is correct about topic number {i} alpha{i} beta{i}?"]))];
+            new EvaluationItem("b", $"{i}", [$"{Phrase} topic number {i} alpha{i} beta{i}?"]))];
         ContaminationProbe probe = new(new ContaminationIndex([.. items]));
-        probe.Look([new(Role.User, "Which of the following statements is correct about topic number nine?")]);
+        probe.Look([new(Role.User, $"{Phrase} topic number nine?")]);
         Assert.Empty(probe.Found);
         probe.Look([new(Role.User, items[7].Texts[0])]);
         Assert.Equal([7], probe.Found.Keys);

@@ -23,6 +23,25 @@ public sealed class RecipeTests
     }
 
     [Fact]
+    public void MixturesDuplicatesAndContaminationAreReadAndWrittenBack()
+    {
+        const string Text = """
+            model: {path: m}
+            data:
+              sources: [{dataset: human+gpt, path: d, fraction: 0.1}, {dataset: messages, path: e, weight: 2}]
+              deduplicate: near
+              contamination: {path: eval, remove: true}
+            output: o
+            """;
+        Recipe recipe = RecipeReader.Parse(Text, "mine.yaml", []);
+        Assert.Equal([new("human+gpt", "d") { Fraction = 0.1 }, new("messages", "e") { Weight = 2 }], recipe.Data.Sources);
+        Assert.Equal((Deduplicate.Near, "eval", true), (recipe.Data.Deduplicate, recipe.Data.Contamination.Path, recipe.Data.Contamination.Remove));
+        Recipe again = RecipeReader.Parse(RecipeWriter.ToYaml(recipe), "again", []);
+        Assert.Equal(recipe.Data.Sources, again.Data.Sources);
+        Assert.Equal((recipe.Data.Deduplicate, recipe.Data.Contamination), (again.Data.Deduplicate, again.Data.Contamination));
+    }
+
+    [Fact]
     public void The_smallest_recipe_has_the_contracts_defaults()
     {
         Recipe recipe = Parse(Smallest);
