@@ -10,6 +10,7 @@ public static class OpCases
         ["Add"] = Cases.AddCases.All,
         ["Attention"] = Cases.AttentionCases.All,
         ["Bias"] = Cases.BiasCases.All,
+        ["BlockCodes"] = Cases.BlockCodesCases.All,
         ["CachedAttention"] = Cases.CachedAttentionCases.All,
         ["Cast"] = Cases.CastCases.All,
         ["Dropout"] = Cases.DropoutCases.All,

@@ -118,7 +118,7 @@ public sealed class StoredTensor
         {
             ElementConversion.Convert(real, source, dtype, destination);
         }
-        else if (Type == StoredType.I32 && dtype == DType.I32)
+        else if ((Type, dtype) is (StoredType.I32, DType.I32) or (StoredType.U8, DType.U8))
         {
             source.CopyTo(destination);
         }

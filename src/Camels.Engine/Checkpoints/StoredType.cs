@@ -68,6 +68,7 @@ public static class StoredTypes
         DType.F16 => StoredType.F16,
         DType.BF16 => StoredType.BF16,
         DType.I32 => StoredType.I32,
+        DType.U8 => StoredType.U8,
         _ => throw new ArgumentOutOfRangeException(nameof(dtype), dtype, "unknown element type"),
     };
 }

@@ -60,11 +60,17 @@ public sealed class Parameter
     /// <summary>The gradient summed so far, in the wide type.</summary>
     public Tensor Gradient { get; internal set; }
 
-    /// <summary>AdamW's first moment, in the wide type.</summary>
+    /// <summary>AdamW's first moment, as <see cref="MomentStorage"/> says.</summary>
     public Tensor FirstMoment { get; internal set; }
 
-    /// <summary>AdamW's second moment, in the wide type.</summary>
+    /// <summary>AdamW's second moment, as <see cref="MomentStorage"/> says.</summary>
     public Tensor SecondMoment { get; internal set; }
+
+    /// <summary>The scale of each block of the first moment, where moments have 8 bits; none otherwise.</summary>
+    public Tensor FirstMomentScales { get; internal set; }
+
+    /// <summary>The scale of each block of the second moment, where moments have 8 bits; none otherwise.</summary>
+    public Tensor SecondMomentScales { get; internal set; }
 
     /// <summary>Offset in the unit's slab of weights, in elements.</summary>
     internal long WeightOffset { get; init; }

@@ -1,4 +1,5 @@
 using Camels.Kernels;
+using Camels.Kernels.Ops;
 
 namespace Camels.Engine.Parameters;
 
@@ -75,18 +76,16 @@ public sealed class ParameterUnit(string name, Precision precision) : IDisposabl
 
     /// <summary>
     /// Allocates what training the parameters that are trained needs, zeroed: masters, moments, gradients, and
-    /// <paramref name="gradientLevels"/> further gradient slabs for summing calls of a part of the lanes.
+    /// <paramref name="gradientLevels"/> further gradient slabs for summing calls of a part of the lanes. Moments are kept as
+    /// <paramref name="moments"/> says.
     /// </summary>
-    public void AllocateTraining(int gradientLevels)
+    public void AllocateTraining(int gradientLevels, MomentStorage moments = MomentStorage.Wide)
     {
         (long stateElements, long gradientElements) = PlaceTrained();
         DeviceMemory? masters = precision.HasMasters ? Take(stateElements, precision.Wide) : null;
-        DeviceMemory firstMoments = Take(stateElements, precision.Wide);
-        DeviceMemory secondMoments = Take(stateElements, precision.Wide);
+        AllocateMoments(stateElements, moments);
         foreach (Parameter parameter in _parameters.Where(p => p.IsTrained && p.TiedTo is null))
         {
-            parameter.FirstMoment = View(firstMoments, parameter.StateOffset, precision.Wide, parameter);
-            parameter.SecondMoment = View(secondMoments, parameter.StateOffset, precision.Wide, parameter);
             parameter.Master = masters is null ? parameter.Weight : View(masters, parameter.StateOffset, precision.Wide, parameter);
         }
 
@@ -152,6 +151,40 @@ public sealed class ParameterUnit(string name, Precision precision) : IDisposabl
         }
 
         return (stateElements, gradientElements);
+    }
+
+    private void AllocateMoments(long stateElements, MomentStorage moments)
+    {
+        DType dtype = moments switch
+        {
+            MomentStorage.Bf16 => DType.BF16,
+            MomentStorage.EightBit => DType.U8,
+            _ => precision.Wide,
+        };
+        Parameter[] stepped = [.. _parameters.Where(p => p.IsTrained && p.TiedTo is null)];
+        DeviceMemory first = Take(stateElements, dtype);
+        DeviceMemory second = Take(stateElements, dtype);
+        foreach (Parameter parameter in stepped)
+        {
+            parameter.FirstMoment = View(first, parameter.StateOffset, dtype, parameter);
+            parameter.SecondMoment = View(second, parameter.StateOffset, dtype, parameter);
+        }
+
+        if (moments != MomentStorage.EightBit)
+        {
+            return;
+        }
+
+        int blocks = stepped.Sum(p => BlockCodes.Blocks(p.Elements));
+        DeviceMemory scales = Take(2L * blocks, precision.Wide);
+        long offset = 0;
+        foreach (Parameter parameter in stepped)
+        {
+            int ofParameter = BlockCodes.Blocks(parameter.Elements);
+            parameter.FirstMomentScales = scales.View(offset * precision.Wide.Bytes(), precision.Wide, ofParameter);
+            parameter.SecondMomentScales = scales.View((offset + blocks) * precision.Wide.Bytes(), precision.Wide, ofParameter);
+            offset += ofParameter;
+        }
     }
 
     private DeviceMemory Take(long elements, DType dtype)

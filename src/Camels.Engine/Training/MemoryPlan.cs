@@ -25,14 +25,16 @@ public sealed record MemoryPlan(long ParameterBytes, long ActivationBytes, long 
     /// <param name="lanes">Lanes of a call.</param>
     /// <param name="calls">Calls of a micro-step.</param>
     /// <param name="recompute">Whether activations are computed again in the backward.</param>
+    /// <param name="moments">How moments are kept.</param>
     public static MemoryPlan ForTraining(
-        ModelConfig config, Precision precision, int tokens, int trainedTokens, int lanes, int calls, bool recompute)
+        ModelConfig config, Precision precision, int tokens, int trainedTokens, int lanes, int calls, bool recompute,
+        MomentStorage moments = MomentStorage.Wide)
     {
         using Device planning = Device.OpenPlanning();
         using ILanguageModel model = ModelCatalog.Create(config, precision, planning);
         foreach (ParameterUnit unit in model.Units)
         {
-            unit.AllocateTraining(LaneSum.LevelsFor(calls));
+            unit.AllocateTraining(LaneSum.LevelsFor(calls), moments);
         }
 
         using TokenBatch batch = new(planning, tokens, lanes, precision.Wide);

@@ -183,6 +183,9 @@ public sealed record AdamRecipe
 
     /// <summary>Added to the root of the second moment.</summary>
     public double Epsilon { get; init; } = 1e-8;
+
+    /// <summary>How the moments are kept between steps.</summary>
+    public MomentStorage Moments { get; init; }
 }
 
 /// <summary>How a step's rows are divided and in which tree their gradients are summed.</summary>

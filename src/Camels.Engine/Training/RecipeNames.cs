@@ -9,6 +9,13 @@ internal static class RecipeNames
     public static IReadOnlyDictionary<string, Precision> Precisions { get; } =
         new Dictionary<string, Precision> { ["bf16"] = Precision.Bf16, ["fp16"] = Precision.Fp16, ["fp32"] = Precision.Fp32 };
 
+    public static IReadOnlyDictionary<string, MomentStorage> Moments { get; } = new Dictionary<string, MomentStorage>
+    {
+        ["fp32"] = MomentStorage.Wide,
+        ["bf16"] = MomentStorage.Bf16,
+        ["8bit"] = MomentStorage.EightBit,
+    };
+
     public static IReadOnlyDictionary<string, bool> Recomputes { get; } = new Dictionary<string, bool> { ["none"] = false, ["block"] = true };
 
     /// <summary>Kinds of adapters: whether the base is kept in NF4.</summary>

@@ -254,6 +254,7 @@ public static class RecipeReader
             Beta1 = section.Number("beta1", defaults.Beta1, least: 0, below: 1),
             Beta2 = section.Number("beta2", defaults.Beta2, least: 0, below: 1),
             Epsilon = section.Number("epsilon", defaults.Epsilon, least: double.Epsilon),
+            Moments = section.Choice("moments", defaults.Moments, RecipeNames.Moments),
         };
         section.Finish();
         return adam;

@@ -155,7 +155,8 @@ public static partial class RecipeWriter
         LossScaleRecipe scale = training.LossScale;
         yield return ("training.loss_scale", $"{{initial_exponent: {Whole(scale.InitialExponent)}, growth_steps: {Whole(scale.GrowthSteps)}}}");
         AdamRecipe adam = training.Adam;
-        yield return ("training.adam", $"{{beta1: {Number(adam.Beta1)}, beta2: {Number(adam.Beta2)}, epsilon: {Number(adam.Epsilon)}}}");
+        string moments = RecipeNames.Of(RecipeNames.Moments, adam.Moments);
+        yield return ("training.adam", $"{{beta1: {Number(adam.Beta1)}, beta2: {Number(adam.Beta2)}, epsilon: {Number(adam.Epsilon)}, moments: {moments}}}");
         yield return ("training.seed", training.Seed.ToString(CultureInfo.InvariantCulture));
         yield return ("training.loss_reduction", RecipeNames.Of(RecipeNames.LossReductions, training.LossReduction));
     }

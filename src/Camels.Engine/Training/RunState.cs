@@ -14,6 +14,7 @@ public static class RunState
     private const string MasterPrefix = "master/";
     private const string FirstMomentPrefix = "exp_avg/";
     private const string SecondMomentPrefix = "exp_avg_sq/";
+    private const string ScalesOf = "scales/";
     private const string StepsDone = "steps_done";
     private const string LossScaleName = "loss_scale";
 
@@ -21,18 +22,15 @@ public static class RunState
     public static CheckpointToWrite ToWrite(Trainer trainer, ModelToWrite model, Device device, string recipe)
     {
         List<TensorToWrite> state = [TensorToWrite.FromIntegers(StepsDone, trainer.StepsDone)];
-        void Add(string name, Tensor tensor) => state.Add(TensorToWrite.FromTensor(device.Stream, name, tensor, tensor.DType));
         if (trainer.LossScale is LossScale scale)
         {
             (long exponent, long goodSteps, long skipped) = scale.State;
             state.Add(TensorToWrite.FromIntegers(LossScaleName, exponent, goodSteps, skipped));
         }
 
-        foreach (Parameter parameter in trainer.Optimizer.Parameters)
+        foreach ((string name, Tensor tensor) in trainer.Optimizer.Parameters.SelectMany(TensorsOf))
         {
-            Add(MasterPrefix + parameter.Name, parameter.Master);
-            Add(FirstMomentPrefix + parameter.Name, parameter.FirstMoment);
-            Add(SecondMomentPrefix + parameter.Name, parameter.SecondMoment);
+            state.Add(TensorToWrite.FromTensor(device.Stream, name, tensor, tensor.DType));
         }
 
         return new CheckpointToWrite
@@ -48,11 +46,9 @@ public static class RunState
     public static void Restore(Trainer trainer, TrainingState checkpoint)
     {
         DeviceStream stream = trainer.Pass.Stream;
-        foreach (Parameter parameter in trainer.Optimizer.Parameters)
+        foreach ((string name, Tensor tensor) in trainer.Optimizer.Parameters.SelectMany(TensorsOf))
         {
-            Load(stream, checkpoint, MasterPrefix + parameter.Name, parameter.Master);
-            Load(stream, checkpoint, FirstMomentPrefix + parameter.Name, parameter.FirstMoment);
-            Load(stream, checkpoint, SecondMomentPrefix + parameter.Name, parameter.SecondMoment);
+            Load(stream, checkpoint, name, tensor);
         }
 
         trainer.StepsDone = Integers(checkpoint, StepsDone, count: 1)[0];
@@ -68,6 +64,18 @@ public static class RunState
     /// <summary>Where a run computes.</summary>
     public static CheckpointOrigin OriginOf(Device device, string recipe) =>
         new(device.Family, device.KernelPath, device.InstructionSet, recipe);
+
+    private static IEnumerable<(string Name, Tensor Tensor)> TensorsOf(Parameter parameter)
+    {
+        yield return (MasterPrefix + parameter.Name, parameter.Master);
+        yield return (FirstMomentPrefix + parameter.Name, parameter.FirstMoment);
+        yield return (SecondMomentPrefix + parameter.Name, parameter.SecondMoment);
+        if (!parameter.FirstMomentScales.IsNone)
+        {
+            yield return (FirstMomentPrefix + ScalesOf + parameter.Name, parameter.FirstMomentScales);
+            yield return (SecondMomentPrefix + ScalesOf + parameter.Name, parameter.SecondMomentScales);
+        }
+    }
 
     private static long[] Integers(TrainingState checkpoint, string name, int count)
     {

@@ -81,11 +81,12 @@ public sealed class Trainer : IDisposable
         int longest = Math.Max(rows.LongestRow, validation?.LongestRow ?? 0);
         int tokens = checked(rowsPerCall * longest);
         int trained = checked(rowsPerCall * Math.Max(rows.MostTrainedInARow, validation?.MostTrainedInARow ?? 0));
-        Plan = MemoryPlan.ForTraining(model.Config, model.Precision, tokens, trained, _lanesPerCall, calls, settings.Recompute);
+        MomentStorage moments = settings.Training.Adam.Moments;
+        Plan = MemoryPlan.ForTraining(model.Config, model.Precision, tokens, trained, _lanesPerCall, calls, settings.Recompute, moments);
         Plan.RequireRoom(device, alreadyTakenBytes: model.Units.Sum(u => u.Bytes));
         foreach (ParameterUnit unit in model.Units)
         {
-            unit.AllocateTraining(LaneSum.LevelsFor(calls));
+            unit.AllocateTraining(LaneSum.LevelsFor(calls), moments);
         }
 
         CopyWeightsToMasters(model, device.Stream);

@@ -35,16 +35,19 @@ public sealed class FinetuneRunTests : IDisposable
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
     [Theory]
-    [InlineData("fp32")]
-    [InlineData("bf16")]
-    [InlineData("fp16")]
-    public void A_run_stopped_and_resumed_after_every_step_ends_in_the_same_bits(string precision)
+    [InlineData("fp32", "fp32")]
+    [InlineData("bf16", "fp32")]
+    [InlineData("fp16", "fp32")]
+    [InlineData("bf16", "bf16")]
+    [InlineData("bf16", "8bit")]
+    public void A_run_stopped_and_resumed_after_every_step_ends_in_the_same_bits(string precision, string moments)
     {
         Precision type = RecipeNames.Precisions[precision];
         Recipe straight = RecipeFor("straight", Steps) with { Precision = type };
+        straight = straight with { Training = straight.Training with { Adam = new AdamRecipe { Moments = RecipeNames.Moments[moments] } } };
         Assert.Equal(Steps, Run(straight, resume: false, stopAfter: int.MaxValue).StepsDone);
 
-        Recipe pieces = RecipeFor("pieces", Steps) with { Precision = type };
+        Recipe pieces = straight with { Output = straight.Output + "-pieces" };
         RunOutcome outcome = Run(pieces, resume: false, stopAfter: 1);
         for (int step = 1; step < Steps; step++)
         {

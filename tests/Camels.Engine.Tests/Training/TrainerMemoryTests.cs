@@ -12,16 +12,17 @@ namespace Camels.Engine.Tests.Training;
 public class TrainerMemoryTests
 {
     [Theory]
-    [InlineData("fp32")]
-    [InlineData("bf16")]
-    [InlineData("fp16")]
-    public void A_step_allocates_neither_managed_nor_device_memory(string precisionName)
+    [InlineData("fp32", "fp32")]
+    [InlineData("bf16", "bf16")]
+    [InlineData("fp16", "8bit")]
+    public void A_step_allocates_neither_managed_nor_device_memory(string precisionName, string moments)
     {
         Precision precision = RecipeNames.Precisions[precisionName];
         using Device device = Device.OpenCpu(threads: 2);
         using ILanguageModel model = TinyLlama.Create(device, precision);
         TestRows rows = new(TinyLlama.Documents(count: 24, longest: 24), documentsPerRow: 3, batchSize: 4);
-        TrainerSettings settings = new(TinyLlama.Recipe(batchSize: 4), Lanes: 4, LanesPerCall: 2, Steps: 20);
+        TrainingRecipe recipe = TinyLlama.Recipe(batchSize: 4) with { Adam = new AdamRecipe { Moments = RecipeNames.Moments[moments] } };
+        TrainerSettings settings = new(recipe, Lanes: 4, LanesPerCall: 2, Steps: 20);
         using Trainer trainer = new(model, device, settings, rows, sources: 2);
         _ = trainer.Step();
         _ = trainer.Step();

@@ -14,12 +14,15 @@ public class EmulatedOpTests
     private static readonly string[] _targets = ["sm_80", "sm_90a"];
     private static readonly DType[] _types = [DType.F32, DType.BF16, DType.F16];
 
+    // What a GPU cannot do yet says so: CudaDevice.NoKernel.
+    private static readonly string[] _withoutKernel = ["BlockCodes"];
+
     public static TheoryData<string, string> OperatorsAndTargets
     {
         get
         {
             TheoryData<string, string> data = [];
-            foreach (string op in OpCases.All.Keys)
+            foreach (string op in OpCases.All.Keys.Except(_withoutKernel))
             {
                 foreach (string target in _targets)
                 {

@@ -46,6 +46,47 @@ public class CastTests
         }
     }
 
+    [Theory]
+    [InlineData("cpu")]
+    [InlineData("reference")]
+    public void Stochastic_rounding_takes_a_neighbour_and_keeps_the_mean(string deviceName)
+    {
+        const int Count = 100_003;
+        float low = 1;
+        float high = 1 + (1 / 128f);
+        using Device device = TestTensors.Open(deviceName);
+        using TestTensors tensors = new(device);
+        foreach (float share in (float[])[0, 0.125f, 0.5f])
+        {
+            Tensor x = tensors.Of([.. Enumerable.Repeat(low + (share * (high - low)), Count)]);
+            Tensor y = tensors.New(DType.BF16, Count);
+            Cast.Stochastic(device.Stream, y: y, x: x, seed: 7);
+            double[] rounded = tensors.Values(y);
+            Assert.All(rounded, value => Assert.True(value == low || value == high));
+
+            // Five deviations of a binomial.
+            Assert.InRange(rounded.Count(value => value == high) - (share * Count), -5 * Math.Sqrt(share * Count), 5 * Math.Sqrt(share * Count));
+        }
+    }
+
+    [Fact]
+    public void Stochastic_rounding_is_a_function_of_seed_and_element()
+    {
+        using Device cpu = Device.OpenCpu(threads: 2);
+        using Device reference = Device.OpenReference();
+        using TestTensors tensors = new(cpu);
+        Random random = new(3);
+        Tensor x = tensors.Of([.. Enumerable.Range(0, 40_001).Select(_ => (float)Numbers.Normal(random))]);
+        Tensor whole = tensors.New(DType.BF16, 40_001);
+        Tensor plain = tensors.New(DType.BF16, 40_001);
+        Tensor part = tensors.New(DType.BF16, 29_999);
+        Cast.Stochastic(cpu.Stream, y: whole, x: x, seed: 5);
+        Cast.Stochastic(reference.Stream, y: plain, x: x, seed: 5);
+        Cast.Stochastic(cpu.Stream, y: part, x: x.Rows(10_002, 29_999), seed: 5, firstElement: 10_002);
+        Assert.Equal(tensors.Values(whole), tensors.Values(plain));
+        Assert.Equal(tensors.Values(whole)[10_002..], tensors.Values(part));
+    }
+
     private static float[] Singles()
     {
         List<float> values = [];

@@ -19,6 +19,7 @@ public sealed class AdamWOptimizer : IDisposable
     private readonly bool[] _decays;
     private readonly DeviceMemory _memory;
     private readonly DType _wide;
+    private readonly NarrowMoments? _narrowMoments;
     private readonly float[] _blockSums;
     private readonly double[] _wideBlockSums;
 
@@ -38,6 +39,7 @@ public sealed class AdamWOptimizer : IDisposable
         int blocks = checked(_parameters.Sum(p => SumOfSquares.Blocks(p.Elements)));
         _blockSums = new float[_wide == DType.F64 ? 0 : blocks];
         _wideBlockSums = new double[_wide == DType.F64 ? blocks : 0];
+        _narrowMoments = settings.Adam.Moments == MomentStorage.Wide ? null : new NarrowMoments(stream, (ulong)settings.Seed);
         _memory = DeviceMemory.Allocate(stream.Device, (long)blocks * _wide.Bytes());
     }
 
@@ -117,6 +119,12 @@ public sealed class AdamWOptimizer : IDisposable
                 GradientScale = gradientScale,
                 Step = checked((int)step),
             };
+            if (_narrowMoments is not null)
+            {
+                _narrowMoments.Update(parameter, in settings);
+                continue;
+            }
+
             AdamW.Update(
                 _stream, weight: parameter.Weight, master: parameter.Master, firstMoment: parameter.FirstMoment,
                 secondMoment: parameter.SecondMoment, gradient: parameter.Gradient, in settings);
@@ -124,7 +132,11 @@ public sealed class AdamWOptimizer : IDisposable
     }
 
     /// <inheritdoc/>
-    public void Dispose() => _memory.Dispose();
+    public void Dispose()
+    {
+        _narrowMoments?.Dispose();
+        _memory.Dispose();
+    }
 
     private Tensor BlockSums(int first, int blocks) => _memory.View((long)first * _wide.Bytes(), _wide, blocks);
 

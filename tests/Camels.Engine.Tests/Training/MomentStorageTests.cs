@@ -1,0 +1,114 @@
+using System.Runtime.InteropServices;
+using Camels.Engine.Models;
+using Camels.Engine.Parameters;
+using Camels.Engine.Tests.Models;
+using Camels.Engine.Training;
+using Camels.Kernels;
+using Camels.Kernels.Ops;
+using Xunit;
+
+namespace Camels.Engine.Tests.Training;
+
+/// <summary>Moments in 16 and in 8 bits: less memory, nearly the same course, the same bits whoever computes.</summary>
+public class MomentStorageTests
+{
+    [Theory]
+    [InlineData(MomentStorage.Bf16, 4)]
+    [InlineData(MomentStorage.EightBit, 2)]
+    public void The_plan_counts_what_moments_take(MomentStorage moments, int bytesPerWeight)
+    {
+        ModelConfig config = TinyLlama.Config() with { HiddenSize = 256, IntermediateSize = 512, HeadCount = 4, KeyValueHeadCount = 4, HeadSize = 64 };
+        MemoryPlan Plan(MomentStorage storage) => MemoryPlan.ForTraining(
+            config, Precision.Bf16, tokens: 16, trainedTokens: 8, lanes: 1, calls: 1, recompute: false, storage);
+        long weights = config.ParameterCount();
+        long saved = Plan(MomentStorage.Wide).ParameterBytes - Plan(moments).ParameterBytes;
+
+        // Scales of blocks are at most one for every 1000 weights here, and slabs are aligned.
+        Assert.InRange(saved, (8 - bytesPerWeight - 0.01) * weights, (8 - bytesPerWeight + 0.01) * weights);
+    }
+
+    [Theory]
+    [InlineData(MomentStorage.Bf16, 0.005)]
+    [InlineData(MomentStorage.EightBit, 0.03)]
+    public void The_loss_falls_as_with_singles(MomentStorage moments, double bound)
+    {
+        List<double> expected = Losses(MomentStorage.Wide);
+        List<double> losses = Losses(moments);
+        Assert.True(expected[^1] < 0.8 * expected[0], "the toy run does not learn");
+        double largest = expected.Zip(losses, (a, b) => Math.Abs(a - b) / a).Max();
+        Assert.True(largest < bound, $"losses differ by up to {largest:P2}");
+    }
+
+    [Theory]
+    [InlineData(MomentStorage.Bf16)]
+    [InlineData(MomentStorage.EightBit)]
+    public void Threads_and_lanes_per_call_do_not_change_a_bit(MomentStorage moments)
+    {
+        byte[] expected = Train(moments, threads: 2, lanesPerCall: 0);
+        Assert.Equal(expected, Train(moments, threads: 1, lanesPerCall: 0));
+        Assert.Equal(expected, Train(moments, threads: 2, lanesPerCall: 1));
+        Assert.NotEqual(expected, Train(MomentStorage.Wide, threads: 2, lanesPerCall: 0));
+    }
+
+    // Rounded to nearest it would not move at all: 0.1 % is less than half a step of bfloat16.
+    [Fact]
+    public void A_second_moment_in_bf16_decays()
+    {
+        using Device device = Device.OpenCpu(threads: 1);
+        using ParameterUnit unit = new("test", Precision.Fp32);
+        Parameter parameter = unit.Add("w", 300_000);
+        unit.Allocate(device);
+        unit.AllocateTraining(gradientLevels: 0, MomentStorage.Bf16);
+        parameter.SecondMoment.AsSpan<BFloat16>().Fill((BFloat16)1f);
+        using NarrowMoments moments = new(device.Stream, seed: 3);
+        for (int step = 1; step <= 20; step++)
+        {
+            moments.Update(parameter, new AdamWSettings
+            {
+                LearningRate = 0,
+                Beta1 = 0.9,
+                Beta2 = 0.999,
+                Epsilon = 1e-8,
+                WeightDecay = 0,
+                GradientScale = 1,
+                Step = step,
+            });
+        }
+
+        double mean = 0;
+        foreach (BFloat16 v in parameter.SecondMoment.AsSpan<BFloat16>())
+        {
+            mean += (double)v / parameter.Elements;
+        }
+
+        Assert.InRange(mean, Math.Pow(0.999, 20) - 1e-4, Math.Pow(0.999, 20) + 1e-4);
+    }
+
+    private static List<double> Losses(MomentStorage moments)
+    {
+        List<double> losses = [];
+        Run(moments, threads: 2, lanesPerCall: 0, steps: 60, (result, _) => losses.Add(result.Loss));
+        return losses;
+    }
+
+    private static byte[] Train(MomentStorage moments, int threads, int lanesPerCall)
+    {
+        byte[] bytes = [];
+        Run(moments, threads, lanesPerCall, steps: 4, (_, trainer) =>
+            bytes = [.. trainer.Optimizer.Parameters.SelectMany(p => MemoryMarshal.AsBytes(p.Master.AsSpan<float>()).ToArray())]);
+        return bytes;
+    }
+
+    private static void Run(MomentStorage moments, int threads, int lanesPerCall, int steps, Action<StepResult, Trainer> use)
+    {
+        using Device device = Device.OpenCpu(threads);
+        using ILanguageModel model = TinyLlama.Create(device, Precision.Bf16);
+        TestRows rows = new(TinyLlama.Documents(count: 12, longest: 24), documentsPerRow: 2, batchSize: 6);
+        TrainingRecipe recipe = TinyLlama.Recipe(batchSize: 6) with { Adam = new AdamRecipe { Moments = moments } };
+        using Trainer trainer = new(model, device, new TrainerSettings(recipe, Lanes: 4, lanesPerCall, steps), rows, sources: 2);
+        for (int step = 0; step < steps; step++)
+        {
+            use(trainer.Step(), trainer);
+        }
+    }
+}
