@@ -24,6 +24,7 @@ public static class OpCases
         ["RmsNorm"] = Cases.RmsNormCases.All,
         ["Rope"] = Cases.RopeCases.All,
         ["Sample"] = Cases.SampleCases.All,
+        ["Sgd"] = Cases.SgdCases.All,
         ["SplitHeads"] = Cases.SplitHeadsCases.All,
         ["SumOfSquares"] = Cases.SumOfSquaresCases.All,
         ["SwiGlu"] = Cases.SwiGluCases.All,

@@ -40,6 +40,12 @@ public sealed class Pass(DeviceStream stream, Arena arena, Precision precision, 
     /// </summary>
     public Action<string, Tensor>? Observer { get; init; }
 
+    /// <summary>
+    /// Is told each unit, in the order of the backward, as soon as nothing will be added to its gradients and nothing will read its weights
+    /// any more in this pass; null where gradients are used when all are there.
+    /// </summary>
+    public Action<ParameterUnit>? GradientsDone { get; init; }
+
     /// <summary>The observer's name of the hidden state before block <paramref name="block"/>.</summary>
     public static string HiddenName(int block) => FormattableString.Invariant($"hidden.{block}");
 

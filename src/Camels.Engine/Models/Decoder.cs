@@ -1,4 +1,5 @@
 using Camels.Engine.Layers;
+using Camels.Engine.Parameters;
 using Camels.Kernels;
 
 namespace Camels.Engine.Models;
@@ -6,7 +7,9 @@ namespace Camels.Engine.Models;
 /// <summary>The only loop over blocks. It owns the life of activations: what a block's backward needs stays until then, the rest goes.</summary>
 /// <typeparam name="TBlock">The family's block.</typeparam>
 /// <typeparam name="TSaved">What the block's backward needs again.</typeparam>
-public sealed class Decoder<TBlock, TSaved>(TBlock[] blocks)
+/// <param name="blocks">The blocks.</param>
+/// <param name="units">Their weights, one unit a block.</param>
+public sealed class Decoder<TBlock, TSaved>(TBlock[] blocks, ParameterUnit[] units)
     where TBlock : IBlock<TSaved>
 {
     private readonly TSaved[] _saved = new TSaved[blocks.Length];
@@ -51,6 +54,7 @@ public sealed class Decoder<TBlock, TSaved>(TBlock[] blocks)
             Tensor dInput = blocks[l].Backward(pass, dx, in _saved[l]);
             HostTransfer.Copy(pass.Stream, destination: dx, source: dInput);
             pass.Arena.Rewind(mark);
+            pass.GradientsDone?.Invoke(units[l]);
         }
     }
 

@@ -17,7 +17,7 @@ public static class GptNeoXModel
     public static ILanguageModel Create(ModelConfig config, Precision precision, Device device)
     {
         RopeTable rope = new(device.Stream, precision, config.MaximumPositions, config.RopeFrequencies());
-        ParameterUnit ends = new("embedding and head", precision);
+        ParameterUnit ends = new(config.TiedEmbeddings ? "embedding and head" : "embedding", precision);
         List<ParameterUnit> units = [ends];
         Parameter embedding = ends.Add(Embedding, config.VocabularySize, config.HiddenSize);
         GptNeoXBlock[] blocks = new GptNeoXBlock[config.BlockCount];
@@ -27,8 +27,14 @@ public static class GptNeoXModel
             blocks[l] = new GptNeoXBlock(config, units[^1], rope, l);
         }
 
-        LayerNormLayer norm = LayerNormLayer.Declare(ends, "gpt_neox.final_layer_norm", config.HiddenSize, config.NormEpsilon);
-        Parameter head = config.TiedEmbeddings ? ends.AddTied(Head, embedding) : ends.Add(Head, config.VocabularySize, config.HiddenSize);
+        ParameterUnit last = config.TiedEmbeddings ? ends : new ParameterUnit("head", precision);
+        if (last != ends)
+        {
+            units.Add(last);
+        }
+
+        LayerNormLayer norm = LayerNormLayer.Declare(last, "gpt_neox.final_layer_norm", config.HiddenSize, config.NormEpsilon);
+        Parameter head = config.TiedEmbeddings ? ends.AddTied(Head, embedding) : last.Add(Head, config.VocabularySize, config.HiddenSize);
         return new LanguageModel<GptNeoXBlock, GptNeoXBlock.Saved>(
             config, precision, device, units, new EmbeddingLayer(embedding), blocks, norm, projection: null, new HeadLayer(head), rope);
     }

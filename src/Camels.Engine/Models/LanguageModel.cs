@@ -18,12 +18,13 @@ public sealed class LanguageModel<TBlock, TSaved> : ILanguageModel
     private readonly LinearLayer? _projection;
     private readonly HeadLayer _head;
     private readonly RopeTable? _rope;
+    private readonly ParameterUnit? _headUnit;
 
     /// <summary>Allocates the units on <paramref name="device"/>, zeroed. Owns units and table.</summary>
     /// <param name="config">Sizes and settings.</param>
     /// <param name="precision">Type of weights and activations.</param>
     /// <param name="device">Where it lies.</param>
-    /// <param name="units">All weights.</param>
+    /// <param name="units">The embedding's weights with all that share one with it, each block's, and the rest of the head's where it shares none.</param>
     /// <param name="embedding">Tokens to (N, C).</param>
     /// <param name="blocks">(N, C) to (N, C).</param>
     /// <param name="norm">After the last block, or null.</param>
@@ -38,7 +39,8 @@ public sealed class LanguageModel<TBlock, TSaved> : ILanguageModel
         Precision = precision;
         Units = units;
         _embedding = embedding;
-        _decoder = new Decoder<TBlock, TSaved>(blocks);
+        _decoder = new Decoder<TBlock, TSaved>(blocks, [.. units.Skip(1).Take(blocks.Length)]);
+        _headUnit = units.Count > blocks.Length + 1 ? units[^1] : null;
         _norm = norm;
         _projection = projection;
         _head = head;
@@ -82,8 +84,14 @@ public sealed class LanguageModel<TBlock, TSaved> : ILanguageModel
             dx = _norm.Backward(pass, dx, in norm);
         }
 
+        if (_headUnit is not null)
+        {
+            pass.GradientsDone?.Invoke(_headUnit);
+        }
+
         _decoder.Backward(pass, dx);
         _embedding.Backward(pass, dx, tokens);
+        pass.GradientsDone?.Invoke(Units[0]);
     }
 
     /// <inheritdoc/>

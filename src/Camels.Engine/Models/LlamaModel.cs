@@ -16,7 +16,7 @@ public static class LlamaModel
     public static ILanguageModel Create(ModelConfig config, Precision precision, Device device)
     {
         RopeTable rope = new(device.Stream, precision, config.MaximumPositions, config.RopeFrequencies());
-        ParameterUnit ends = new("embedding and head", precision);
+        ParameterUnit ends = new(config.TiedEmbeddings ? "embedding and head" : "embedding", precision);
         List<ParameterUnit> units = [ends];
         Parameter embedding = ends.Add("model.embed_tokens.weight", config.VocabularySize, config.HiddenSize);
         LlamaBlock[] blocks = new LlamaBlock[config.BlockCount];
@@ -26,8 +26,14 @@ public static class LlamaModel
             blocks[l] = new LlamaBlock(config, units[^1], rope, l);
         }
 
-        RmsNormLayer norm = new(ends.Add("model.norm.weight", config.HiddenSize), (float)config.NormEpsilon);
-        Parameter head = config.TiedEmbeddings ? ends.AddTied(Head, embedding) : ends.Add(Head, config.VocabularySize, config.HiddenSize);
+        ParameterUnit last = config.TiedEmbeddings ? ends : new ParameterUnit("head", precision);
+        if (last != ends)
+        {
+            units.Add(last);
+        }
+
+        RmsNormLayer norm = new(last.Add("model.norm.weight", config.HiddenSize), (float)config.NormEpsilon);
+        Parameter head = config.TiedEmbeddings ? ends.AddTied(Head, embedding) : last.Add(Head, config.VocabularySize, config.HiddenSize);
         return new LanguageModel<LlamaBlock, LlamaBlock.Saved>(
             config, precision, device, units, new EmbeddingLayer(embedding), blocks, norm, projection: null, new HeadLayer(head), rope);
     }

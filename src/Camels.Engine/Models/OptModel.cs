@@ -21,7 +21,7 @@ public static class OptModel
     {
         int embedded = config.EmbeddingWidth;
         bool projects = embedded != config.HiddenSize;
-        ParameterUnit ends = new("embedding and head", precision);
+        ParameterUnit ends = new(config.TiedEmbeddings ? "embedding and head" : "embedding", precision);
         List<ParameterUnit> units = [ends];
         Parameter tokens = ends.Add($"{Prefix}embed_tokens.weight", config.VocabularySize, embedded);
         Parameter positions = ends.Add($"{Prefix}embed_positions.weight", config.MaximumPositions + PositionOffset, config.HiddenSize);
@@ -33,11 +33,17 @@ public static class OptModel
             blocks[l] = new OptBlock(config, units[^1], FormattableString.Invariant($"{Prefix}layers.{l}."), l);
         }
 
+        ParameterUnit last = config.TiedEmbeddings ? ends : new ParameterUnit("head", precision);
+        if (last != ends)
+        {
+            units.Add(last);
+        }
+
         LayerNormLayer? norm = config.HasFinalNorm
-            ? LayerNormLayer.Declare(ends, $"{Prefix}final_layer_norm", config.HiddenSize, config.NormEpsilon)
+            ? LayerNormLayer.Declare(last, $"{Prefix}final_layer_norm", config.HiddenSize, config.NormEpsilon)
             : null;
-        LinearLayer? projectOut = projects ? LinearLayer.Declare(ends, $"{Prefix}project_out", embedded, config.HiddenSize, hasBias: false) : null;
-        Parameter head = config.TiedEmbeddings ? ends.AddTied(Head, tokens) : ends.Add(Head, config.VocabularySize, embedded);
+        LinearLayer? projectOut = projects ? LinearLayer.Declare(last, $"{Prefix}project_out", embedded, config.HiddenSize, hasBias: false) : null;
+        Parameter head = config.TiedEmbeddings ? ends.AddTied(Head, tokens) : last.Add(Head, config.VocabularySize, embedded);
         return new LanguageModel<OptBlock, OptBlock.Saved>(
             config, precision, device, units, new EmbeddingLayer(tokens, projectIn, positions, PositionOffset), blocks, norm, projectOut,
             new HeadLayer(head), rope: null);

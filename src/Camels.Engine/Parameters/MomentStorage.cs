@@ -1,6 +1,6 @@
 namespace Camels.Engine.Parameters;
 
-/// <summary>How AdamW's moments are kept between steps. A step itself computes in the wide type.</summary>
+/// <summary>How an optimizer's moments are kept between steps. A step itself computes in the wide type.</summary>
 public enum MomentStorage
 {
     /// <summary>In the wide type, single precision: 8 bytes a weight.</summary>
@@ -11,4 +11,7 @@ public enum MomentStorage
 
     /// <summary>One byte each with a scale for every 2048 (<see cref="Kernels.Ops.BlockCodes"/>): 2 bytes a weight.</summary>
     EightBit,
+
+    /// <summary>Not at all: the optimizer needs none.</summary>
+    None,
 }

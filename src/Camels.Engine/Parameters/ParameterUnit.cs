@@ -29,6 +29,12 @@ public sealed class ParameterUnit(string name, Precision precision) : IDisposabl
     /// <summary>Bytes allocated for the unit on its device.</summary>
     public long Bytes => _memory.Sum(m => m.Bytes);
 
+    /// <summary>Elements of one slab of the unit's gradients.</summary>
+    public long GradientElements => _parameters.Where(p => p.IsTrained).Sum(p => Aligned(p.Elements));
+
+    /// <summary>Bytes of the gradient slabs that are the unit's own.</summary>
+    public long GradientBytes { get; private set; }
+
     /// <summary>The stream of the device that the unit is allocated on.</summary>
     public DeviceStream Stream => _device!.Stream;
 
@@ -77,13 +83,18 @@ public sealed class ParameterUnit(string name, Precision precision) : IDisposabl
     /// <summary>
     /// Allocates what training the parameters that are trained needs, zeroed: masters, moments, gradients, and
     /// <paramref name="gradientLevels"/> further gradient slabs for summing calls of a part of the lanes. Moments are kept as
-    /// <paramref name="moments"/> says.
+    /// <paramref name="moments"/> says. Units whose gradients never exist at the same time may be given one slab,
+    /// <paramref name="sharedGradients"/>.
     /// </summary>
-    public void AllocateTraining(int gradientLevels, MomentStorage moments = MomentStorage.Wide)
+    public void AllocateTraining(int gradientLevels, MomentStorage moments = MomentStorage.Wide, DeviceMemory? sharedGradients = null)
     {
-        (long stateElements, long gradientElements) = PlaceTrained();
+        long stateElements = PlaceTrained();
         DeviceMemory? masters = precision.HasMasters ? Take(stateElements, precision.Wide) : null;
-        AllocateMoments(stateElements, moments);
+        if (moments != MomentStorage.None)
+        {
+            AllocateMoments(stateElements, moments);
+        }
+
         foreach (Parameter parameter in _parameters.Where(p => p.IsTrained && p.TiedTo is null))
         {
             parameter.Master = masters is null ? parameter.Weight : View(masters, parameter.StateOffset, precision.Wide, parameter);
@@ -92,8 +103,9 @@ public sealed class ParameterUnit(string name, Precision precision) : IDisposabl
         _gradientLevels = new Tensor[1 + gradientLevels];
         for (int level = 0; level < _gradientLevels.Length; level++)
         {
-            DeviceMemory gradients = Take(gradientElements, precision.Wide);
-            _gradientLevels[level] = gradients.View(offsetBytes: 0, precision.Wide, checked((int)(gradientElements / AlignmentElements)), (int)AlignmentElements);
+            DeviceMemory gradients = sharedGradients ?? Take(GradientElements, precision.Wide);
+            _gradientLevels[level] = gradients.View(offsetBytes: 0, precision.Wide, checked((int)(GradientElements / AlignmentElements)), (int)AlignmentElements);
+            GradientBytes += sharedGradients is null ? gradients.Bytes : 0;
         }
 
         UseGradients(level: 0);
@@ -138,7 +150,7 @@ public sealed class ParameterUnit(string name, Precision precision) : IDisposabl
         return parameter;
     }
 
-    private (long StateElements, long GradientElements) PlaceTrained()
+    private long PlaceTrained()
     {
         long stateElements = 0;
         long gradientElements = 0;
@@ -150,7 +162,7 @@ public sealed class ParameterUnit(string name, Precision precision) : IDisposabl
             stateElements += parameter.TiedTo is null ? Aligned(parameter.Elements) : 0;
         }
 
-        return (stateElements, gradientElements);
+        return stateElements;
     }
 
     private void AllocateMoments(long stateElements, MomentStorage moments)

@@ -144,7 +144,7 @@ public sealed class FinetuneRun(Recipe recipe, Device device, bool resume, IRunW
         using Trainer trainer = new(
             model, device, new TrainerSettings(training, recipe.Sharding.Lanes, recipe.Sharding.LanesPerCall, steps, recipe.Recompute),
             new PreparedRows(data.Train, loader), data.Validation, data.Train.SourceNames.Count,
-            isOf2023 ? AdamWOptimizer.DecaysIn2023 : null);
+            isOf2023 ? Optimizer.DecaysIn2023 : null);
         start.Fill(model, device.Stream);
         watcher.Note(
             $"{data.Train.Rows:N0} rows of up to {data.Train.LongestRow} tokens, {data.Train.TrainedTokens:N0} of {data.Train.Tokens:N0} tokens trained; "
@@ -239,6 +239,13 @@ public sealed class FinetuneRun(Recipe recipe, Device device, bool resume, IRunW
                 {
                     watcher.Note($"step {result.Step}: gradient norm {result.GradientNorm} at loss scale {result.LossScale}; not applied, tried again at {scale.Factor}");
                     continue;
+                }
+
+                if (result.MayBePartlyApplied)
+                {
+                    throw CamelsException.RunFailed(
+                        $"step {result.Step}: loss {result.Loss}, gradient norm {result.GradientNorm}: not finite, and a part of it was applied: --resume goes on "
+                        + "from the newest checkpoint. training.clip_norm makes the gradients be looked at before they are used");
                 }
 
                 Save();

@@ -14,6 +14,9 @@ namespace Camels.Engine.Training;
 /// <param name="BatchBytes">Token ids, labels, bounds.</param>
 public sealed record MemoryPlan(long ParameterBytes, long ActivationBytes, long BatchBytes)
 {
+    /// <summary>Of <see cref="ParameterBytes"/>, what accumulated gradients take.</summary>
+    public long GradientBytes { get; init; }
+
     /// <summary>Everything.</summary>
     public long TotalBytes => ParameterBytes + ActivationBytes + BatchBytes;
 
@@ -25,24 +28,25 @@ public sealed record MemoryPlan(long ParameterBytes, long ActivationBytes, long 
     /// <param name="lanes">Lanes of a call.</param>
     /// <param name="calls">Calls of a micro-step.</param>
     /// <param name="recompute">Whether activations are computed again in the backward.</param>
-    /// <param name="moments">How moments are kept.</param>
+    /// <param name="training">Optimizer, moments and whether gradients live no longer than until their step; null for the defaults.</param>
     public static MemoryPlan ForTraining(
         ModelConfig config, Precision precision, int tokens, int trainedTokens, int lanes, int calls, bool recompute,
-        MomentStorage moments = MomentStorage.Wide)
+        TrainingRecipe? training = null)
     {
         using Device planning = Device.OpenPlanning();
         using ILanguageModel model = ModelCatalog.Create(config, precision, planning);
-        foreach (ParameterUnit unit in model.Units)
-        {
-            unit.AllocateTraining(LaneSum.LevelsFor(calls), moments);
-        }
+        using DeviceMemory? sharedGradients = TrainingMemory.Allocate(model, planning, training ?? new TrainingRecipe(), calls);
+        long sharedBytes = sharedGradients?.Bytes ?? 0;
 
         using TokenBatch batch = new(planning, tokens, lanes, precision.Wide);
         batch.Pretend(tokens, trainedTokens, lanes);
         using Arena arena = Arena.Measure(planning, "training");
         Pass pass = new(planning.Stream, arena, precision, batch) { Recompute = recompute, DropoutSeed = 0 };
         model.ForwardBackward(pass, pass.NewStatistic(trainedTokens));
-        return new MemoryPlan(model.Units.Sum(u => u.Bytes), arena.PeakBytes, batch.Bytes);
+        return new MemoryPlan(model.Units.Sum(u => u.Bytes) + sharedBytes, arena.PeakBytes, batch.Bytes)
+        {
+            GradientBytes = model.Units.Sum(u => u.GradientBytes) + sharedBytes,
+        };
     }
 
     /// <summary>Refuses what the device has no room for, before anything of it is allocated.</summary>

@@ -5,10 +5,10 @@ using Camels.Kernels.Ops;
 namespace Camels.Engine.Training;
 
 /// <summary>
-/// Gradient norm, clipping and AdamW (Loshchilov and Hutter 2019) over all parameters. Sums run over fixed blocks of each logical tensor, in
+/// Gradient norm, clipping and the steps of AdamW (Loshchilov and Hutter 2019) or SGD over all parameters. Sums run over fixed blocks of each logical tensor, in
 /// parameter order, so that the result does not depend on how parameters are spread.
 /// </summary>
-public sealed class AdamWOptimizer : IDisposable
+public sealed class Optimizer : IDisposable
 {
     /// <summary>Beside the norm, so that clipping never divides by zero: PyTorch's constant.</summary>
     private const double ClipEpsilon = 1e-6;
@@ -16,6 +16,8 @@ public sealed class AdamWOptimizer : IDisposable
     private readonly DeviceStream _stream;
     private readonly Parameter[] _parameters;
     private readonly Parameter[] _tied;
+    private readonly Dictionary<Parameter, int> _places = [];
+    private readonly int[] _firstBlocks;
     private readonly bool[] _decays;
     private readonly DeviceMemory _memory;
     private readonly DType _wide;
@@ -27,7 +29,7 @@ public sealed class AdamWOptimizer : IDisposable
     /// <param name="parameters">All parameters of the model, tied ones included.</param>
     /// <param name="settings">The recipe's settings.</param>
     /// <param name="decays">Which parameters decay.</param>
-    public AdamWOptimizer(DeviceStream stream, IEnumerable<Parameter> parameters, TrainingRecipe settings, Func<Parameter, bool> decays)
+    public Optimizer(DeviceStream stream, IEnumerable<Parameter> parameters, TrainingRecipe settings, Func<Parameter, bool> decays)
     {
         _stream = stream;
         Settings = settings;
@@ -36,10 +38,17 @@ public sealed class AdamWOptimizer : IDisposable
         _parameters = [.. all.Where(p => p.TiedTo is null)];
         _decays = [.. _parameters.Select(decays)];
         _wide = _parameters[0].Master.DType;
-        int blocks = checked(_parameters.Sum(p => SumOfSquares.Blocks(p.Elements)));
+        _firstBlocks = new int[_parameters.Length + 1];
+        for (int i = 0; i < _parameters.Length; i++)
+        {
+            _places.Add(_parameters[i], i);
+            _firstBlocks[i + 1] = checked(_firstBlocks[i] + SumOfSquares.Blocks(_parameters[i].Elements));
+        }
+
+        int blocks = _firstBlocks[^1];
         _blockSums = new float[_wide == DType.F64 ? 0 : blocks];
         _wideBlockSums = new double[_wide == DType.F64 ? blocks : 0];
-        _narrowMoments = settings.Adam.Moments == MomentStorage.Wide ? null : new NarrowMoments(stream, (ulong)settings.Seed);
+        _narrowMoments = settings.Adam.Moments == MomentStorage.Wide || settings.Optimizer == OptimizerKind.Sgd ? null : new NarrowMoments(stream, (ulong)settings.Seed);
         _memory = DeviceMemory.Allocate(stream.Device, (long)blocks * _wide.Bytes());
     }
 
@@ -61,34 +70,57 @@ public sealed class AdamWOptimizer : IDisposable
     {
         foreach (Parameter tied in _tied)
         {
-            Tensor whole = tied.TiedTo!.Gradient;
-            Add.Forward(_stream, y: whole, x: whole, residual: tied.Gradient);
-            HostTransfer.Zero(_stream, tied.Gradient);
+            Fold(tied);
+        }
+    }
+
+    /// <summary>The same in one unit.</summary>
+    public void FoldTied(ParameterUnit unit)
+    {
+        for (int i = 0; i < unit.Parameters.Count; i++)
+        {
+            if (unit.Parameters[i].TiedTo is not null)
+            {
+                Fold(unit.Parameters[i]);
+            }
         }
     }
 
     /// <summary>The L2 norm of all gradients together; not finite where any element is not.</summary>
     public double GradientNorm()
     {
-        // All launches first, one copy then: the host waits for the device once.
-        int first = 0;
-        foreach (Parameter parameter in _parameters)
+        for (int i = 0; i < _parameters.Length; i++)
         {
-            int blocks = SumOfSquares.Blocks(parameter.Elements);
-            SumOfSquares.Forward(_stream, blockSums: BlockSums(first, blocks), x: parameter.Gradient);
-            first += blocks;
+            Measure(i);
         }
 
-        ReadBlockSums(BlockSums(first: 0, first));
+        return MeasuredNorm();
+    }
+
+    /// <summary>Notes the squares of a unit's gradients for <see cref="MeasuredNorm"/>.</summary>
+    public void Measure(ParameterUnit unit)
+    {
+        for (int i = 0; i < unit.Parameters.Count; i++)
+        {
+            if (_places.TryGetValue(unit.Parameters[i], out int place))
+            {
+                Measure(place);
+            }
+        }
+    }
+
+    /// <summary>The L2 norm of what every parameter was last measured at.</summary>
+    public double MeasuredNorm()
+    {
+        // All launches came first, one copy now: the host waits for the device once.
+        ReadBlockSums(BlockSums(first: 0, _firstBlocks[^1]));
         double sum = 0;
-        first = 0;
-        foreach (Parameter parameter in _parameters)
+        for (int i = 0; i < _parameters.Length; i++)
         {
             double ofParameter = 0;
-            int end = first + SumOfSquares.Blocks(parameter.Elements);
-            for (; first < end; first++)
+            for (int block = _firstBlocks[i]; block < _firstBlocks[i + 1]; block++)
             {
-                ofParameter += _wide == DType.F64 ? _wideBlockSums[first] : _blockSums[first];
+                ofParameter += _wide == DType.F64 ? _wideBlockSums[block] : _blockSums[block];
             }
 
             sum += ofParameter;
@@ -108,26 +140,19 @@ public sealed class AdamWOptimizer : IDisposable
     {
         for (int i = 0; i < _parameters.Length; i++)
         {
-            Parameter parameter = _parameters[i];
-            AdamWSettings settings = new()
-            {
-                LearningRate = learningRate,
-                Beta1 = Settings.Adam.Beta1,
-                Beta2 = Settings.Adam.Beta2,
-                Epsilon = Settings.Adam.Epsilon,
-                WeightDecay = _decays[i] ? Settings.WeightDecay : 0,
-                GradientScale = gradientScale,
-                Step = checked((int)step),
-            };
-            if (_narrowMoments is not null)
-            {
-                _narrowMoments.Update(parameter, in settings);
-                continue;
-            }
+            Update(i, step, learningRate, gradientScale);
+        }
+    }
 
-            AdamW.Update(
-                _stream, weight: parameter.Weight, master: parameter.Master, firstMoment: parameter.FirstMoment,
-                secondMoment: parameter.SecondMoment, gradient: parameter.Gradient, in settings);
+    /// <summary>The same for one unit.</summary>
+    public void Update(ParameterUnit unit, long step, double learningRate, double gradientScale)
+    {
+        for (int i = 0; i < unit.Parameters.Count; i++)
+        {
+            if (_places.TryGetValue(unit.Parameters[i], out int place))
+            {
+                Update(place, step, learningRate, gradientScale);
+            }
         }
     }
 
@@ -136,6 +161,53 @@ public sealed class AdamWOptimizer : IDisposable
     {
         _narrowMoments?.Dispose();
         _memory.Dispose();
+    }
+
+    private void Fold(Parameter tied)
+    {
+        Tensor whole = tied.TiedTo!.Gradient;
+        Add.Forward(_stream, y: whole, x: whole, residual: tied.Gradient);
+        HostTransfer.Zero(_stream, tied.Gradient);
+    }
+
+    private void Measure(int place) => SumOfSquares.Forward(
+        _stream, blockSums: BlockSums(_firstBlocks[place], _firstBlocks[place + 1] - _firstBlocks[place]), x: _parameters[place].Gradient);
+
+    private void Update(int place, long step, double learningRate, double gradientScale)
+    {
+        Parameter parameter = _parameters[place];
+        double weightDecay = _decays[place] ? Settings.WeightDecay : 0;
+        if (Settings.Optimizer == OptimizerKind.Sgd)
+        {
+            Sgd.Update(_stream, weight: parameter.Weight, master: parameter.Master, gradient: parameter.Gradient, new SgdSettings
+            {
+                LearningRate = learningRate,
+                WeightDecay = weightDecay,
+                GradientScale = gradientScale,
+                GradientLimit = Settings.ClipValue > 0 ? Settings.ClipValue : double.PositiveInfinity,
+            });
+            return;
+        }
+
+        AdamWSettings settings = new()
+        {
+            LearningRate = learningRate,
+            Beta1 = Settings.Adam.Beta1,
+            Beta2 = Settings.Adam.Beta2,
+            Epsilon = Settings.Adam.Epsilon,
+            WeightDecay = weightDecay,
+            GradientScale = gradientScale,
+            Step = checked((int)step),
+        };
+        if (_narrowMoments is not null)
+        {
+            _narrowMoments.Update(parameter, in settings);
+            return;
+        }
+
+        AdamW.Update(
+            _stream, weight: parameter.Weight, master: parameter.Master, firstMoment: parameter.FirstMoment,
+            secondMoment: parameter.SecondMoment, gradient: parameter.Gradient, in settings);
     }
 
     private Tensor BlockSums(int first, int blocks) => _memory.View((long)first * _wide.Bytes(), _wide, blocks);

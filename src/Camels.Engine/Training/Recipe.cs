@@ -146,6 +146,15 @@ public sealed record TrainingRecipe
     /// <summary>The gradient's largest norm; 0 turns clipping off.</summary>
     public double ClipNorm { get; init; } = 1.0;
 
+    /// <summary>The largest absolute value of a gradient's elements; 0 turns it off. SGD only.</summary>
+    public double ClipValue { get; init; }
+
+    /// <summary>What makes a step of a gradient.</summary>
+    public OptimizerKind Optimizer { get; init; }
+
+    /// <summary>Whether each unit is stepped as soon as its gradients are whole, so that those of one block exist at a time.</summary>
+    public bool Fused { get; init; }
+
     /// <summary>The loss scale of fp16; without effect in other precisions.</summary>
     public LossScaleRecipe LossScale { get; init; } = new();
 
@@ -157,6 +166,16 @@ public sealed record TrainingRecipe
 
     /// <summary>What the loss is a mean of.</summary>
     public LossReduction LossReduction { get; init; } = LossReduction.Tokens;
+}
+
+/// <summary>What makes a step of a gradient.</summary>
+public enum OptimizerKind
+{
+    /// <summary>Adam with decoupled weight decay.</summary>
+    AdamW,
+
+    /// <summary>Plain gradient descent, without any state.</summary>
+    Sgd,
 }
 
 /// <summary>How the loss scale of fp16 starts and grows.</summary>

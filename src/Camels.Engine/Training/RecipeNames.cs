@@ -16,6 +16,9 @@ internal static class RecipeNames
         ["8bit"] = MomentStorage.EightBit,
     };
 
+    public static IReadOnlyDictionary<string, OptimizerKind> Optimizers { get; } =
+        new Dictionary<string, OptimizerKind> { ["adamw"] = OptimizerKind.AdamW, ["sgd"] = OptimizerKind.Sgd };
+
     public static IReadOnlyDictionary<string, bool> Recomputes { get; } = new Dictionary<string, bool> { ["none"] = false, ["block"] = true };
 
     /// <summary>Kinds of adapters: whether the base is kept in NF4.</summary>

@@ -220,6 +220,9 @@ public static class RecipeReader
             WeightDecay = section.Number("weight_decay", defaults.WeightDecay, least: 0),
             WeightDecayOn = section.Choice("weight_decay_on", defaults.WeightDecayOn, RecipeNames.WeightDecays),
             ClipNorm = section.Number("clip_norm", defaults.ClipNorm, least: 0),
+            ClipValue = section.Number("clip_value", defaults.ClipValue, least: 0),
+            Optimizer = section.Choice("optimizer", defaults.Optimizer, RecipeNames.Optimizers),
+            Fused = section.Boolean("fused", defaults.Fused),
             LossScale = ReadLossScale(section.Section("loss_scale")),
             Adam = ReadAdam(section.Section("adam")),
             Seed = section.Integer("seed", least: 0, most: long.MaxValue) ?? defaults.Seed,
@@ -228,6 +231,12 @@ public static class RecipeReader
         section.Finish();
         RefuseBoth(section, "epochs", "steps");
         RefuseBoth(section, "warmup_ratio", "warmup_steps");
+        if (training.ClipValue > 0 && training.Optimizer != OptimizerKind.Sgd)
+        {
+            throw CamelsException.Usage(
+                $"{section.Place("clip_value")}: training.clip_value is {training.ClipValue}, which only optimizer: sgd takes; adamw takes clip_norm");
+        }
+
         return training.WarmupSteps > training.Steps
             ? throw CamelsException.Usage(
                 $"{section.Place("warmup_steps")}: training.warmup_steps is {training.WarmupSteps}, more than the {training.Steps} steps of the run")

@@ -152,6 +152,9 @@ public static partial class RecipeWriter
         yield return ("training.weight_decay", Number(training.WeightDecay));
         yield return ("training.weight_decay_on", RecipeNames.Of(RecipeNames.WeightDecays, training.WeightDecayOn));
         yield return ("training.clip_norm", Number(training.ClipNorm));
+        yield return ("training.clip_value", Number(training.ClipValue));
+        yield return ("training.optimizer", RecipeNames.Of(RecipeNames.Optimizers, training.Optimizer));
+        yield return ("training.fused", Truth(training.Fused));
         LossScaleRecipe scale = training.LossScale;
         yield return ("training.loss_scale", $"{{initial_exponent: {Whole(scale.InitialExponent)}, growth_steps: {Whole(scale.GrowthSteps)}}}");
         AdamRecipe adam = training.Adam;

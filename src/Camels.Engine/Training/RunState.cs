@@ -68,8 +68,12 @@ public static class RunState
     private static IEnumerable<(string Name, Tensor Tensor)> TensorsOf(Parameter parameter)
     {
         yield return (MasterPrefix + parameter.Name, parameter.Master);
-        yield return (FirstMomentPrefix + parameter.Name, parameter.FirstMoment);
-        yield return (SecondMomentPrefix + parameter.Name, parameter.SecondMoment);
+        if (!parameter.FirstMoment.IsNone)
+        {
+            yield return (FirstMomentPrefix + parameter.Name, parameter.FirstMoment);
+            yield return (SecondMomentPrefix + parameter.Name, parameter.SecondMoment);
+        }
+
         if (!parameter.FirstMomentScales.IsNone)
         {
             yield return (FirstMomentPrefix + ScalesOf + parameter.Name, parameter.FirstMomentScales);

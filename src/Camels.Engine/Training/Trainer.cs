@@ -24,6 +24,9 @@ public readonly record struct StepResult(
     /// <summary>How often the step had been tried before and overflowed.</summary>
     public int Skipped { get; init; }
 
+    /// <summary>True where a step that is not finite may have changed a part of the weights: one pass that steps as it goes.</summary>
+    public bool MayBePartlyApplied { get; init; }
+
     /// <summary>False where the step was not applied because loss or gradient is not finite.</summary>
     public bool IsFinite => double.IsFinite(GradientNorm) && double.IsFinite(Loss);
 }
@@ -49,6 +52,8 @@ public sealed class Trainer : IDisposable
     private readonly LearningRate _learningRate;
     private readonly Arena _arena;
     private readonly TokenBatch _batch;
+    private readonly DeviceMemory? _sharedGradients;
+    private readonly FusedUpdate? _fused;
     private readonly LaneSum _laneSum;
     private readonly RowFiller _filler;
     private readonly StepLosses _losses;
@@ -77,27 +82,34 @@ public sealed class Trainer : IDisposable
         }
 
         int calls = _lanes / _lanesPerCall;
+        if (settings.Training.Fused && (calls > 1 || settings.Training.BatchSize > _lanes))
+        {
+            throw CamelsException.Usage(
+                $"training.fused: a step must be one micro-step: batch_size {settings.Training.BatchSize} at most sharding.lanes {_lanes}, and lanes_per_call 0; "
+                + "more lanes take more rows at once");
+        }
+
         int rowsPerCall = Math.Min(_lanesPerCall, settings.Training.BatchSize);
         int longest = Math.Max(rows.LongestRow, validation?.LongestRow ?? 0);
         int tokens = checked(rowsPerCall * longest);
         int trained = checked(rowsPerCall * Math.Max(rows.MostTrainedInARow, validation?.MostTrainedInARow ?? 0));
-        MomentStorage moments = settings.Training.Adam.Moments;
-        Plan = MemoryPlan.ForTraining(model.Config, model.Precision, tokens, trained, _lanesPerCall, calls, settings.Recompute, moments);
+        Plan = MemoryPlan.ForTraining(model.Config, model.Precision, tokens, trained, _lanesPerCall, calls, settings.Recompute, settings.Training);
         Plan.RequireRoom(device, alreadyTakenBytes: model.Units.Sum(u => u.Bytes));
-        foreach (ParameterUnit unit in model.Units)
-        {
-            unit.AllocateTraining(LaneSum.LevelsFor(calls), moments);
-        }
-
+        _sharedGradients = TrainingMemory.Allocate(model, device, settings.Training, calls);
         CopyWeightsToMasters(model, device.Stream);
         LossScale = model.Precision.NeedsLossScale ? new LossScale(settings.Training.LossScale) : null;
-        Optimizer = new AdamWOptimizer(
+        Optimizer = new Optimizer(
             device.Stream, model.Units.SelectMany(u => u.Parameters), settings.Training,
-            decays ?? AdamWOptimizer.DecaysBy(settings.Training.WeightDecayOn));
+            decays ?? Optimizer.DecaysBy(settings.Training.WeightDecayOn));
 
+        _fused = settings.Training.Fused ? new FusedUpdate(device.Stream, Optimizer, settings.Training, model.Precision) : null;
         _arena = Arena.Allocate(device, Plan.ActivationBytes, "training");
         _batch = new TokenBatch(device, tokens, _lanesPerCall, model.Precision.Wide);
-        Pass = new Pass(device.Stream, _arena, model.Precision, _batch) { Recompute = settings.Recompute };
+        Pass = new Pass(device.Stream, _arena, model.Precision, _batch)
+        {
+            Recompute = settings.Recompute,
+            GradientsDone = _fused is null ? null : _fused.Take,
+        };
         _forwardBackward = new RepeatedWork<PassKey>(device.Stream, () => _model.ForwardBackward(Pass, _passLosses));
         _laneSum = new LaneSum(device.Stream, model, calls);
         _filler = new RowFiller(longest, settings.Training.LossReduction, _lanes, settings.Training.BatchSize);
@@ -109,7 +121,7 @@ public sealed class Trainer : IDisposable
     public MemoryPlan Plan { get; }
 
     /// <summary>Steps the weights.</summary>
-    public AdamWOptimizer Optimizer { get; }
+    public Optimizer Optimizer { get; }
 
     /// <summary>The factor of the losses in fp16, or null where the precision needs none.</summary>
     public LossScale? LossScale { get; }
@@ -132,17 +144,27 @@ public sealed class Trainer : IDisposable
         long started = Stopwatch.GetTimestamp();
         double scale = LossScale?.Factor ?? 1;
         _filler.LossScale = scale;
-        double loss = Accumulate(StepsDone, out long tokens, out long trainedTokens);
-        double norm = Optimizer.GradientNorm() / scale;
         double learningRate = _learningRate.At(StepsDone);
+        if (_fused is { TakesTwoPasses: false })
+        {
+            _fused.BeginStepping(StepsDone + 1, learningRate, gradientScale: 1);
+        }
+        else
+        {
+            _fused?.BeginMeasuring();
+        }
+
+        double loss = Accumulate(StepsDone, out long tokens, out long trainedTokens);
+        double norm = (_fused is null ? Optimizer.GradientNorm() : Optimizer.MeasuredNorm()) / scale;
         StepResult result = new(StepsDone + 1, loss, norm, learningRate, tokens, trainedTokens, Seconds: 0)
         {
             LossScale = LossScale?.Factor,
             Skipped = LossScale?.SkippedInARow ?? 0,
+            MayBePartlyApplied = _fused is { TakesTwoPasses: false },
         };
         if (result.IsFinite)
         {
-            Optimizer.Update(StepsDone + 1, learningRate, Optimizer.ClipFactor(norm) / scale);
+            Apply(learningRate, Optimizer.ClipFactor(norm) / scale);
             LossScale?.Applied();
             StepsDone++;
         }
@@ -178,7 +200,11 @@ public sealed class Trainer : IDisposable
         }
 
         Pass.DropoutSeed = null;
-        Optimizer.FoldTied();
+        if (_fused is null)
+        {
+            Optimizer.FoldTied();
+        }
+
         return _losses.Total;
     }
 
@@ -225,6 +251,7 @@ public sealed class Trainer : IDisposable
     {
         _forwardBackward.Dispose();
         Optimizer.Dispose();
+        _sharedGradients?.Dispose();
         _batch.Dispose();
         _arena.Dispose();
     }
@@ -237,6 +264,19 @@ public sealed class Trainer : IDisposable
             {
                 Kernels.Ops.Cast.Forward(stream, y: parameter.Master, x: parameter.Weight);
             }
+        }
+    }
+
+    private void Apply(double learningRate, double gradientScale)
+    {
+        if (_fused is null)
+        {
+            Optimizer.Update(StepsDone + 1, learningRate, gradientScale);
+        }
+        else if (_fused.TakesTwoPasses)
+        {
+            _fused.BeginStepping(StepsDone + 1, learningRate, gradientScale);
+            _ = Accumulate(StepsDone, out _, out _);
         }
     }
 
@@ -270,7 +310,7 @@ public sealed class Trainer : IDisposable
         {
             _batch.Upload(Pass.Stream);
             _passLosses = Pass.NewStatistic(_batch.TrainedTokens);
-            _forwardBackward.Run(KeyOfPass());
+            ForwardBackward();
             _losses.EndCall(Pass.Stream, _passLosses, _batch);
             _arena.Rewind(mark: 0);
         }
@@ -280,6 +320,19 @@ public sealed class Trainer : IDisposable
         }
 
         _laneSum.EndCall();
+    }
+
+    // What steps as it goes cannot be recorded: its constants change.
+    private void ForwardBackward()
+    {
+        if (_fused is null)
+        {
+            _forwardBackward.Run(KeyOfPass());
+        }
+        else
+        {
+            _model.ForwardBackward(Pass, _passLosses);
+        }
     }
 
     private PassKey KeyOfPass() => new(

@@ -19,7 +19,7 @@ public class MomentStorageTests
     {
         ModelConfig config = TinyLlama.Config() with { HiddenSize = 256, IntermediateSize = 512, HeadCount = 4, KeyValueHeadCount = 4, HeadSize = 64 };
         MemoryPlan Plan(MomentStorage storage) => MemoryPlan.ForTraining(
-            config, Precision.Bf16, tokens: 16, trainedTokens: 8, lanes: 1, calls: 1, recompute: false, storage);
+            config, Precision.Bf16, tokens: 16, trainedTokens: 8, lanes: 1, calls: 1, recompute: false, new TrainingRecipe { Adam = new AdamRecipe { Moments = storage } });
         long weights = config.ParameterCount();
         long saved = Plan(MomentStorage.Wide).ParameterBytes - Plan(moments).ParameterBytes;
 
@@ -28,15 +28,17 @@ public class MomentStorageTests
     }
 
     [Theory]
-    [InlineData(MomentStorage.Bf16, 0.005)]
-    [InlineData(MomentStorage.EightBit, 0.03)]
-    public void The_loss_falls_as_with_singles(MomentStorage moments, double bound)
+    [InlineData(MomentStorage.Bf16)]
+    [InlineData(MomentStorage.EightBit)]
+    public void The_loss_falls_as_with_singles(MomentStorage moments)
     {
         List<double> expected = Losses(MomentStorage.Wide);
         List<double> losses = Losses(moments);
         Assert.True(expected[^1] < 0.8 * expected[0], "the toy run does not learn");
-        double largest = expected.Zip(losses, (a, b) => Math.Abs(a - b) / a).Max();
-        Assert.True(largest < bound, $"losses differ by up to {largest:P2}");
+
+        // No loss is farther from its counterpart than a tenth of what the run learns.
+        double largest = expected.Zip(losses, (a, b) => Math.Abs(a - b)).Max();
+        Assert.InRange(largest, 0, 0.1 * (expected[0] - expected[^1]));
     }
 
     [Theory]

@@ -15,7 +15,7 @@ public class EmulatedOpTests
     private static readonly DType[] _types = [DType.F32, DType.BF16, DType.F16];
 
     // What a GPU cannot do yet says so: CudaDevice.NoKernel.
-    private static readonly string[] _withoutKernel = ["BlockCodes"];
+    private static readonly string[] _withoutKernel = ["BlockCodes", "Sgd"];
 
     public static TheoryData<string, string> OperatorsAndTargets
     {
