@@ -8,7 +8,7 @@ using Camels.Kernels;
 
 namespace Camels.Cli.Verbs;
 
-/// <summary>Writes a model folder again in another element type, or in files of another size.</summary>
+/// <summary>Writes a model folder again: in another element type, in files of another size, with an adapter merged, as a difference from its base.</summary>
 internal sealed partial class ConvertVerb : Verb
 {
     private static readonly Dictionary<string, DType> Types = new() { ["fp32"] = DType.F32, ["fp16"] = DType.F16, ["bf16"] = DType.BF16 };
@@ -16,17 +16,23 @@ internal sealed partial class ConvertVerb : Verb
     private readonly Option<string> _model;
     private readonly Option<string> _output;
     private readonly Option<string?> _dtype;
+    private readonly Option<string?> _adapter;
+    private readonly Option<string?> _differenceFrom;
+    private readonly Option<string?> _recoverWith;
     private readonly Option<string> _maximumFileSize;
 
     public ConvertVerb()
         : base(
             "convert",
-            "Write a model folder in another element type, or split into files of another size",
+            "Write a model folder in another type or split, merge an adapter, or go to and from a weight difference",
             "camels convert --model runs/alpaca/model --output alpaca-bf16 --dtype bf16 --max-file-size 5GB")
     {
         _model = Option<string>("--model", "model folder to read", isRequired: true);
         _output = Option<string>("--output", "folder to write; must be absent or empty", isRequired: true);
         _dtype = Option<string?>("--dtype", "fp32, fp16 or bf16; default: as it is");
+        _adapter = Option<string?>("--adapter", "folder of an adapter, whose products are added to the weights");
+        _differenceFrom = Option<string?>("--difference-from", "base model: write the difference of the weights' bits, with checksums");
+        _recoverWith = Option<string?>("--recover-with", "base model: --model is a difference, write the model that it was made from");
         _maximumFileSize = Option("--max-file-size", "most bytes of weights in one file, such as 500MB", standard: "5GB");
     }
 
@@ -35,11 +41,44 @@ internal sealed partial class ConvertVerb : Verb
         string source = arguments.GetRequiredValue(_model);
         string destination = arguments.GetRequiredValue(_output);
         long fileBytes = Bytes(arguments.GetRequiredValue(_maximumFileSize));
+        string?[] others = [arguments.GetValue(_adapter), arguments.GetValue(_differenceFrom), arguments.GetValue(_recoverWith)];
+        if (others.Count(other => other is not null) > 1)
+        {
+            throw CamelsException.Usage("--adapter, --difference-from and --recover-with exclude each other; run convert once for each");
+        }
+
+        if ((others[1] ?? others[2]) is not null)
+        {
+            return ConvertDifference(arguments, screen, source, destination);
+        }
+
         DType storedAs = StoredAs(source, arguments.GetValue(_dtype));
-        Conversion.Convert(source, destination, storedAs, fileBytes);
+        Conversion.Convert(source, destination, storedAs, fileBytes, adapterFolder: others[0]);
         long bytes = Directory.EnumerateFiles(destination).Sum(file => new FileInfo(file).Length);
         screen.Line($"{destination}: {storedAs}, {Screen.Count(bytes)} bytes, read back and compared");
         screen.Json(new { Output = destination, Dtype = $"{storedAs}", Bytes = bytes });
+        return ExitCode.Done;
+    }
+
+    private ExitCode ConvertDifference(ParseResult arguments, Screen screen, string source, string destination)
+    {
+        if (arguments.GetValue(_dtype) is not null)
+        {
+            throw CamelsException.Usage("--dtype cannot go with a weight difference, which has the type of the trained model");
+        }
+
+        if (arguments.GetValue(_differenceFrom) is string baseModel)
+        {
+            WeightDifference.Write(source, baseModel, destination);
+            screen.Line($"{destination}: the difference of {source} from {baseModel}");
+        }
+        else
+        {
+            WeightDifference.Recover(source, arguments.GetValue(_recoverWith)!, destination);
+            screen.Line($"{destination}: recovered, its checksum is that of the trained model");
+        }
+
+        screen.Json(new { Output = destination });
         return ExitCode.Done;
     }
 

@@ -17,6 +17,7 @@ namespace Camels.Cli.Verbs;
 internal sealed class GenerateVerb : Verb
 {
     private readonly Option<string> _model;
+    private readonly Option<string?> _adapter;
     private readonly Option<string> _prompts;
     private readonly Option<string> _output;
     private readonly Option<string> _template;
@@ -40,6 +41,7 @@ internal sealed class GenerateVerb : Verb
     {
         GenerationSettings standard = new();
         _model = Option<string>("--model", "model folder", isRequired: true);
+        _adapter = Option<string?>("--adapter", "folder of an adapter over the model");
         _prompts = Option<string>("--prompts", "JSONL with prompt or messages, and optionally id", isRequired: true);
         _output = Option<string>("--output", "JSONL to write: id, completion, token_ids, finish_reason", isRequired: true);
         _template = Option("--template", "chat template around the prompts, or none for the text as it stands", "tulu");
@@ -66,15 +68,17 @@ internal sealed class GenerateVerb : Verb
         ITokenizer tokenizer = TokenizerFiles.Load(folder);
         IReadOnlyList<Prompt> prompts = PromptFile.Read(arguments.GetRequiredValue(_prompts), template, tokenizer);
 
-        int vocabulary = ModelConfigFile.Read(Path.Combine(folder, ModelConfigFile.Name)).VocabularySize;
-        if (tokenizer.VocabularySize > vocabulary)
-        {
-            throw CamelsException.BadInput($"{folder}: the tokenizer has {tokenizer.VocabularySize} ids, the model {vocabulary}: they do not belong together");
-        }
-
         using StopSignal stop = new();
         using Device device = _device.Open(arguments, screen);
-        using ILanguageModel model = ModelWeights.Open(folder, precision, device);
+        using ILanguageModel model = arguments.GetValue(_adapter) is string adapter
+            ? ModelWeights.Open(folder, adapter, precision, device)
+            : ModelWeights.Open(folder, precision, device);
+        if (tokenizer.VocabularySize > model.Config.VocabularySize)
+        {
+            throw CamelsException.BadInput(
+                $"{folder}: the tokenizer has {tokenizer.VocabularySize} ids, the model {model.Config.VocabularySize}: they do not belong together");
+        }
+
         IReadOnlyList<int> eosIds = model.Config.EosIds.Count > 0 ? model.Config.EosIds : tokenizer.EosId is int eos ? [eos] : [];
         settings = settings with { EosIds = template is null ? eosIds : [.. eosIds.Union([new TemplateEncoder(template, tokenizer).EndId])] };
         string path = arguments.GetRequiredValue(_output);

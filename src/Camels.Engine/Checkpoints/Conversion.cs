@@ -10,14 +10,18 @@ public static class Conversion
     /// <param name="destination">The new one; must not be there, or be empty.</param>
     /// <param name="storedAs">The type of the weights: F32, F16 or BF16.</param>
     /// <param name="maximumFileBytes">The bytes of weights in one file.</param>
+    /// <param name="adapterFolder">An adapter over it that is merged, or null.</param>
     /// <exception cref="CamelsException">The source is malformed (3), the destination is there (2) or cannot be written (5).</exception>
-    public static void Convert(string source, string destination, DType storedAs, long maximumFileBytes)
+    public static void Convert(string source, string destination, DType storedAs, long maximumFileBytes, string? adapterFolder = null)
     {
         using HuggingFaceFolder model = HuggingFaceFolder.Open(source);
+        using AdapterFolder? adapter = adapterFolder is null ? null : AdapterFolder.Open(adapterFolder);
         ModelToWrite converted = new()
         {
             Config = model.Config with { StoredAs = storedAs },
-            Tensors = [.. model.Config.Tensors().Select(t => TensorToWrite.FromStored(model.Weight(t.Name), storedAs) with { Name = t.Name })],
+            Tensors = adapter is not null
+                ? AdapterMerge.Tensors(model, adapter, storedAs)
+                : [.. model.Config.Tensors().Select(t => TensorToWrite.FromStored(model.Weight(t.Name), storedAs) with { Name = t.Name })],
             CompanionFolder = source,
             MaximumFileBytes = maximumFileBytes,
         };

@@ -336,9 +336,9 @@ public sealed class Trainer : IDisposable
     }
 
     private PassKey KeyOfPass() => new(
-        _batch.Tokens, _batch.TrainedTokens, _batch.DocumentBounds.Shape[0], _model.Units[0].Parameters[0].Gradient.Address,
-        IsObserved: Pass.Observer is not null);
+        _batch.Tokens, _batch.TrainedTokens, _batch.DocumentBounds.Shape[0], Optimizer.Parameters[0].Gradient.Address,
+        IsObserved: Pass.Observer is not null, _model.Config.Adapter is { Dropout: > 0 } ? Pass.DropoutSeed : null);
 
-    /// <summary>What sizes and addresses of a pass's launches depend on.</summary>
-    private readonly record struct PassKey(int Tokens, int TrainedTokens, int Bounds, nint Gradients, bool IsObserved);
+    /// <summary>What sizes, addresses and numbers of a pass's launches depend on.</summary>
+    private readonly record struct PassKey(int Tokens, int TrainedTokens, int Bounds, nint Gradients, bool IsObserved, ulong? DropoutSeed);
 }
