@@ -18,34 +18,18 @@ DEVICE void append(T* keys, T* values, const T* k, const T* v, const int* slots,
     }
 }
 
-// Whether a token is computed with the one before it: where it is the next of the same sequence, but for every so many positions, so that a
-// long prompt is shared out.
-DEVICE bool continues(const int* slots, const int* positions, int tokens_at_once, int n) {
-    return n > 0 && slots[n] == slots[n - 1] && positions[n] == positions[n - 1] + 1 && positions[n] % tokens_at_once != 0;
-}
-
 // A block takes the tokens from n on that are computed together, if n starts them, in sets of 64 rows: blockDim.x = 128, gridDim = (N, K, sets).
 //   y, q (N, H * D)
 template <typename T, int WIDTH>
 DEVICE void forward(
     T* y, const T* q, const T* keys, const T* values, const int* slots, const int* positions, int tokens, int slot_count, int length,
     const Heads& h, bool aligned) {
-    const int rows = ForwardShape<T, WIDTH, 4>::rows;
-    int tokens_at_once = h.group < rows ? rows / h.group : 1;
-    int n = block_x();
-    if (continues(slots, positions, tokens_at_once, n)) return;
-    int end = n + 1;
-    while (end < tokens && continues(slots, positions, tokens_at_once, end)) end++;
-
-    int slot = slots[n];
-    int position = positions[n];
-    int first_row = block_z() * rows;
-    require(slot >= 0 && slot < slot_count && position >= 0 && position + (end - n) <= length);
-    if (first_row >= (end - n) * h.group) return;
-    long long first_key = ((long long)slot * length * h.keys + block_y()) * h.width;
+    Run run;
+    if (!find_run(run, slots, positions, tokens, slot_count, length, h.group, ForwardShape<T, WIDTH, 4>::rows)) return;
+    long long first_key = ((long long)run.slot * length * h.keys + block_y()) * h.width;
     attend<T, WIDTH, 4>(
-        y, nullptr, q, keys + first_key, values + first_key, (long long)h.keys * h.width, h, n, block_y(), first_row, (end - n) * h.group,
-        position + 1, aligned);
+        y, nullptr, q, keys + first_key, values + first_key, (long long)h.keys * h.width, h, run.first_token, block_y(), run.first_row,
+        run.tokens * h.group, run.position + 1, aligned);
 }
 
 #define APPEND(T) \

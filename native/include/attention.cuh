@@ -62,6 +62,33 @@ DEVICE bool find_part(Part& part, const int* bounds, int documents, int all_toke
     return false;
 }
 
+// Tokens of one sequence that are computed together, from the block's token on, and the block's first row of theirs.
+struct Run {
+    int first_token;
+    int tokens;
+    int slot;
+    int position;
+    int first_row;
+};
+
+// Whether a token is computed with the one before it: where it is the next of the same sequence, but for every so many positions, so that a
+// long prompt is shared out.
+DEVICE bool continues(const int* slots, const int* positions, int tokens_at_once, int n) {
+    return n > 0 && slots[n] == slots[n - 1] && positions[n] == positions[n - 1] + 1 && positions[n] % tokens_at_once != 0;
+}
+
+// The run that starts at token block_x(), its rows from set block_z() of `size` on; false where none does or it has no such rows.
+DEVICE bool find_run(Run& run, const int* slots, const int* positions, int tokens, int slot_count, int length, int rows_of_token, int size) {
+    int tokens_at_once = rows_of_token < size ? size / rows_of_token : 1;
+    int n = block_x();
+    if (continues(slots, positions, tokens_at_once, n)) return false;
+    int end = n + 1;
+    while (end < tokens && continues(slots, positions, tokens_at_once, end)) end++;
+    run = {n, end - n, slots[n], positions[n], (int)block_z() * size};
+    require(run.slot >= 0 && run.slot < slot_count && run.position >= 0 && run.position + run.tokens <= length);
+    return run.first_row < run.tokens * rows_of_token;
+}
+
 const unsigned int minus_infinity_bits = 0xFF800000u;
 
 // exp(scale * (score - largest)) as one multiply-add and one exponential: raise(score * factor + shift), shift = -largest * factor.
@@ -83,6 +110,54 @@ DEVICE void write_rows(unsigned int memory, const float (&sums)[1][WIDTH / 8][4]
     for_each_eight<ROWS, WIDTH, THREADS, false>(memory, thread_x(), [&](int row, int column, float (&v)[8]) {
         if (row < rows && column < columns) write_eight(start(row) + column, v, columns - column, aligned && column + 8 <= columns);
     });
+}
+
+// One tile of keys: scores become weights beside the largest score so far, what was summed beside an older one shrinks. A lane has parts of
+// two rows, as in sums of products.
+template <typename T, int NK, int N>
+DEVICE void weigh(float (&scores)[1][NK][4], float (&outputs)[1][N][4], float (&largest)[2], float (&sum)[2], float factor) {
+    #pragma unroll
+    for (int half = 0; half < 2; half++) {
+        float old = largest[half];
+        #pragma unroll
+        for (int n = 0; n < NK; n++) largest[half] = maximum(largest[half], maximum(scores[0][n][2 * half], scores[0][n][2 * half + 1]));
+        largest[half] = maximum(largest[half], shuffle_xor(largest[half], 1));
+        largest[half] = maximum(largest[half], shuffle_xor(largest[half], 2));
+        float shift = -largest[half] * factor;
+        float shrink = raise(fused(old, factor, shift), T());
+        sum[half] *= shrink;
+        #pragma unroll
+        for (int n = 0; n < NK; n++)
+            #pragma unroll
+            for (int i = 2 * half; i < 2 * half + 2; i++) {
+                scores[0][n][i] = raise(fused(scores[0][n][i], factor, shift), T());
+                sum[half] += scores[0][n][i];
+            }
+        #pragma unroll
+        for (int n = 0; n < N; n++) {
+            outputs[0][n][2 * half] *= shrink;
+            outputs[0][n][2 * half + 1] *= shrink;
+        }
+    }
+}
+
+// Behind the last tile: outputs become the rows' results, and the logarithms of the denominators are written. row is the lane's first one.
+template <typename T, int N>
+DEVICE void finish(
+    float (&outputs)[1][N][4], float (&sum)[2], const float (&largest)[2], float* log_sum_exp, const Heads& h, int first_token, int key_head, int row,
+    int rows) {
+    #pragma unroll
+    for (int half = 0; half < 2; half++) {
+        sum[half] += shuffle_xor(sum[half], 1);
+        sum[half] += shuffle_xor(sum[half], 2);
+        if (log_sum_exp != nullptr && (lane_of_warp() & 3) == 0 && row + 8 * half < rows)
+            log_sum_exp[place_of(h, first_token, key_head, row + 8 * half)] = fused(largest[half], h.scale, logarithm(sum[half]));
+        #pragma unroll
+        for (int n = 0; n < N; n++) {
+            outputs[0][n][2 * half] = divided(outputs[0][n][2 * half], sum[half], T());
+            outputs[0][n][2 * half + 1] = divided(outputs[0][n][2 * half + 1], sum[half], T());
+        }
+    }
 }
 
 template <typename T, int WIDTH, int WARPS> struct ForwardShape {
@@ -146,29 +221,7 @@ DEVICE void attend(
                         if (first + 8 * n + column + (i & 1) >= visible[i >> 1]) scores[0][n][i] = bits_to_float(minus_infinity_bits);
             }
 
-            #pragma unroll
-            for (int half = 0; half < 2; half++) {
-                float old = largest[half];
-                #pragma unroll
-                for (int n = 0; n < S::keys / 8; n++) largest[half] = maximum(largest[half], maximum(scores[0][n][2 * half], scores[0][n][2 * half + 1]));
-                largest[half] = maximum(largest[half], shuffle_xor(largest[half], 1));
-                largest[half] = maximum(largest[half], shuffle_xor(largest[half], 2));
-                float shift = -largest[half] * factor;
-                float shrink = raise(fused(old, factor, shift), T());
-                sum[half] *= shrink;
-                #pragma unroll
-                for (int n = 0; n < S::keys / 8; n++)
-                    #pragma unroll
-                    for (int i = 2 * half; i < 2 * half + 2; i++) {
-                        scores[0][n][i] = raise(fused(scores[0][n][i], factor, shift), T());
-                        sum[half] += scores[0][n][i];
-                    }
-                #pragma unroll
-                for (int n = 0; n < WIDTH / 8; n++) {
-                    outputs[0][n][2 * half] *= shrink;
-                    outputs[0][n][2 * half + 1] *= shrink;
-                }
-            }
+            weigh<T>(scores, outputs, largest, sum, factor);
         }
 
         wait_copies<0>();
@@ -185,18 +238,7 @@ DEVICE void attend(
         multiply_kept(outputs, scores, kept, by_columns, memory + S::value_tile, 0, T());
     }
 
-    #pragma unroll
-    for (int half = 0; half < 2; half++) {
-        sum[half] += shuffle_xor(sum[half], 1);
-        sum[half] += shuffle_xor(sum[half], 2);
-        if (log_sum_exp != nullptr && column == 0 && row + 8 * half < rows)
-            log_sum_exp[place_of(h, first_token, key_head, row + 8 * half)] = fused(largest[half], h.scale, logarithm(sum[half]));
-        #pragma unroll
-        for (int n = 0; n < WIDTH / 8; n++) {
-            outputs[0][n][2 * half] = divided(outputs[0][n][2 * half], sum[half], T());
-            outputs[0][n][2 * half + 1] = divided(outputs[0][n][2 * half + 1], sum[half], T());
-        }
-    }
+    finish<T>(outputs, sum, largest, log_sum_exp, h, first_token, key_head, row, rows);
     write_rows<S::rows, WIDTH, S::threads>(
         memory + S::key_tile, outputs, [&](int r) { return y + place_of(h, first_token, key_head, first_row + r) * h.width; }, rows - first_row,
         h.width, aligned);

@@ -455,5 +455,67 @@ DEVICE void multiply_add_group(float (&d)[32][4], unsigned long long left, unsig
                    SUMS_(24), SUMS_(25), SUMS_(26), SUMS_(27), SUMS_(28), SUMS_(29), SUMS_(30), SUMS_(31)
                  : "l"(left), "l"(right), "n"(LEFT_K_IN_ROWS), "n"(RIGHT_K_IN_ROWS), "r"(1) : "memory");
 }
+// d (64 x 128) = left (64 x 16) * right (16 x 128), or += where adds; rows of both factors are i.
+DEVICE void multiply_group(float (&d)[16][4], unsigned long long left, unsigned long long right, bool adds, bf16) {
+    asm volatile("{ .reg .pred p;\n\tsetp.ne.b32 p, %66, 0;\n\twgmma.mma_async.sync.aligned.m64n128k16.f32.bf16.bf16 {"
+                 "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, "
+                 "%16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31, "
+                 "%32, %33, %34, %35, %36, %37, %38, %39, %40, %41, %42, %43, %44, %45, %46, %47, "
+                 "%48, %49, %50, %51, %52, %53, %54, %55, %56, %57, %58, %59, %60, %61, %62, %63}, "
+                 "%64, %65, p, 1, 1, 0, 0; }"
+                 : SUMS_(0), SUMS_(1), SUMS_(2), SUMS_(3), SUMS_(4), SUMS_(5), SUMS_(6), SUMS_(7), SUMS_(8), SUMS_(9), SUMS_(10), SUMS_(11), 
+                   SUMS_(12), SUMS_(13), SUMS_(14), SUMS_(15)
+                 : "l"(left), "l"(right), "r"((int)adds) : "memory");
+}
+DEVICE void multiply_group(float (&d)[16][4], unsigned long long left, unsigned long long right, bool adds, f16) {
+    asm volatile("{ .reg .pred p;\n\tsetp.ne.b32 p, %66, 0;\n\twgmma.mma_async.sync.aligned.m64n128k16.f32.f16.f16 {"
+                 "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, "
+                 "%16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31, "
+                 "%32, %33, %34, %35, %36, %37, %38, %39, %40, %41, %42, %43, %44, %45, %46, %47, "
+                 "%48, %49, %50, %51, %52, %53, %54, %55, %56, %57, %58, %59, %60, %61, %62, %63}, "
+                 "%64, %65, p, 1, 1, 0, 0; }"
+                 : SUMS_(0), SUMS_(1), SUMS_(2), SUMS_(3), SUMS_(4), SUMS_(5), SUMS_(6), SUMS_(7), SUMS_(8), SUMS_(9), SUMS_(10), SUMS_(11), 
+                   SUMS_(12), SUMS_(13), SUMS_(14), SUMS_(15)
+                 : "l"(left), "l"(right), "r"((int)adds) : "memory");
+}
+// d (64 x 128 or 64) += left (64 x 16) * right; left is in registers as multiply_add takes it, rows of right are k.
+DEVICE void multiply_add_group(float (&d)[16][4], const unsigned int (&left)[4], unsigned long long right, bf16) {
+    asm volatile("{ .reg .pred p;\n\tsetp.ne.b32 p, %69, 0;\n\twgmma.mma_async.sync.aligned.m64n128k16.f32.bf16.bf16 {"
+                 "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, "
+                 "%16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31, "
+                 "%32, %33, %34, %35, %36, %37, %38, %39, %40, %41, %42, %43, %44, %45, %46, %47, "
+                 "%48, %49, %50, %51, %52, %53, %54, %55, %56, %57, %58, %59, %60, %61, %62, %63}, "
+                 "{%64, %65, %66, %67}, %68, p, 1, 1, 1; }"
+                 : SUMS_(0), SUMS_(1), SUMS_(2), SUMS_(3), SUMS_(4), SUMS_(5), SUMS_(6), SUMS_(7), SUMS_(8), SUMS_(9), SUMS_(10), SUMS_(11), 
+                   SUMS_(12), SUMS_(13), SUMS_(14), SUMS_(15)
+                 : "r"(left[0]), "r"(left[1]), "r"(left[2]), "r"(left[3]), "l"(right), "r"(1) : "memory");
+}
+DEVICE void multiply_add_group(float (&d)[16][4], const unsigned int (&left)[4], unsigned long long right, f16) {
+    asm volatile("{ .reg .pred p;\n\tsetp.ne.b32 p, %69, 0;\n\twgmma.mma_async.sync.aligned.m64n128k16.f32.f16.f16 {"
+                 "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, "
+                 "%16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31, "
+                 "%32, %33, %34, %35, %36, %37, %38, %39, %40, %41, %42, %43, %44, %45, %46, %47, "
+                 "%48, %49, %50, %51, %52, %53, %54, %55, %56, %57, %58, %59, %60, %61, %62, %63}, "
+                 "{%64, %65, %66, %67}, %68, p, 1, 1, 1; }"
+                 : SUMS_(0), SUMS_(1), SUMS_(2), SUMS_(3), SUMS_(4), SUMS_(5), SUMS_(6), SUMS_(7), SUMS_(8), SUMS_(9), SUMS_(10), SUMS_(11), 
+                   SUMS_(12), SUMS_(13), SUMS_(14), SUMS_(15)
+                 : "r"(left[0]), "r"(left[1]), "r"(left[2]), "r"(left[3]), "l"(right), "r"(1) : "memory");
+}
+DEVICE void multiply_add_group(float (&d)[8][4], const unsigned int (&left)[4], unsigned long long right, bf16) {
+    asm volatile("{ .reg .pred p;\n\tsetp.ne.b32 p, %37, 0;\n\twgmma.mma_async.sync.aligned.m64n64k16.f32.bf16.bf16 {"
+                 "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, "
+                 "%16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31}, "
+                 "{%32, %33, %34, %35}, %36, p, 1, 1, 1; }"
+                 : SUMS_(0), SUMS_(1), SUMS_(2), SUMS_(3), SUMS_(4), SUMS_(5), SUMS_(6), SUMS_(7)
+                 : "r"(left[0]), "r"(left[1]), "r"(left[2]), "r"(left[3]), "l"(right), "r"(1) : "memory");
+}
+DEVICE void multiply_add_group(float (&d)[8][4], const unsigned int (&left)[4], unsigned long long right, f16) {
+    asm volatile("{ .reg .pred p;\n\tsetp.ne.b32 p, %37, 0;\n\twgmma.mma_async.sync.aligned.m64n64k16.f32.f16.f16 {"
+                 "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, "
+                 "%16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31}, "
+                 "{%32, %33, %34, %35}, %36, p, 1, 1, 1; }"
+                 : SUMS_(0), SUMS_(1), SUMS_(2), SUMS_(3), SUMS_(4), SUMS_(5), SUMS_(6), SUMS_(7)
+                 : "r"(left[0]), "r"(left[1]), "r"(left[2]), "r"(left[3]), "l"(right), "r"(1) : "memory");
+}
 #undef SUMS_
 #endif

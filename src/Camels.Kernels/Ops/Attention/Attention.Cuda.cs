@@ -13,6 +13,12 @@ public static partial class Attention
     private static void ForwardCuda(
         DeviceStream stream, Tensor y, Tensor logSumExp, Tensor q, Tensor k, Tensor v, Tensor documentBounds, AttentionShape shape)
     {
+        if (AttentionGroups.Takes(stream, shape, q.DType))
+        {
+            AttentionGroups.Forward(stream, y, logSumExp, q, k, v, documentBounds, shape);
+            return;
+        }
+
         int documents = documentBounds.Shape[0] - 1;
         LaunchSize size = new(
             AttentionCuda.MostParts(shape, documents, shape.HeadsPerKeyHead, AttentionCuda.ForwardRows), AttentionCuda.ForwardThreads, Y: shape.KeyHeads,

@@ -16,6 +16,12 @@ public static partial class CachedAttention
         DeviceStream stream, Tensor y, Tensor q, Tensor keys, Tensor values, Tensor slots, Tensor positions, int length,
         AttentionShape shape)
     {
+        if (AttentionGroups.Takes(stream, shape, q.DType))
+        {
+            AttentionGroups.CachedForward(stream, y, q, keys, values, slots, positions, shape);
+            return;
+        }
+
         // Rows that are computed together: those of one token, or of as many as fill a block.
         int sets = (shape.HeadsPerKeyHead + AttentionCuda.ForwardRows - 1) / AttentionCuda.ForwardRows;
         LaunchSize size = new(
