@@ -229,6 +229,9 @@ template <int COLUMNS, int M, int N> DEVICE void sums_from_shared(float (&sums)[
         }
 }
 
+// By value: a conditional expression over two elements of an array would choose their addresses, and put the array into memory.
+DEVICE float either(bool first, float a, float b) { return first ? a : b; }
+
 // Thread number `thread` of THREADS calls action(row, column, v) for its part of each eight neighbours of ROWS x COLUMNS singles, which may read and change v; what it leaves is stored
 // back where STORES.
 template <int ROWS, int COLUMNS, int THREADS, bool STORES, typename ACTION>
@@ -237,17 +240,24 @@ DEVICE void for_each_eight(unsigned int memory, int thread, ACTION action) {
     for (int i = thread; i < ROWS * COLUMNS / 8; i += THREADS) {
         int row = i / (COLUMNS / 8);
         int column = i % (COLUMNS / 8) * 8;
-        unsigned int first = memory + single_offset<COLUMNS>(row, column);
-        unsigned int second = memory + single_offset<COLUMNS>(row, column + 4);
+        // Every other four threads take their second half first, or eight threads would use four banks of sixteen bytes twice.
+        bool swapped = i >> 2 & 1;
+        unsigned int first = memory + single_offset<COLUMNS>(row, column + (swapped ? 4 : 0));
+        unsigned int second = memory + single_offset<COLUMNS>(row, column + (swapped ? 0 : 4));
         float v[8] = {};
+        float w[8];
         if (!STORES) {
-            load_shared_4(v[0], v[1], v[2], v[3], first);
-            load_shared_4(v[4], v[5], v[6], v[7], second);
+            load_shared_4(w[0], w[1], w[2], w[3], first);
+            load_shared_4(w[4], w[5], w[6], w[7], second);
+            #pragma unroll
+            for (int e = 0; e < 8; e++) v[e] = either(swapped, w[e ^ 4], w[e]);
         }
         action(row, column, v);
         if (STORES) {
-            store_shared_4(first, v[0], v[1], v[2], v[3]);
-            store_shared_4(second, v[4], v[5], v[6], v[7]);
+            #pragma unroll
+            for (int e = 0; e < 8; e++) w[e] = either(swapped, v[e ^ 4], v[e]);
+            store_shared_4(first, w[0], w[1], w[2], w[3]);
+            store_shared_4(second, w[4], w[5], w[6], w[7]);
         }
     }
 }
