@@ -57,22 +57,22 @@ DEVICE void bias_backward(float* slice_sums, const T* dy, const int* lane_bounds
     }
 }
 
-KERNEL BOUNDS(512, 2) bias_forward_f32(float* y, const float* x, const float* bias, int rows, int columns) {
+KERNEL BOUNDS(256, 3) bias_forward_f32(float* y, const float* x, const float* bias, int rows, int columns) {
     bias_forward(y, x, bias, rows, columns);
 }
-KERNEL BOUNDS(512, 2) bias_forward_bf16(bf16* y, const bf16* x, const bf16* bias, int rows, int columns) {
+KERNEL BOUNDS(256, 3) bias_forward_bf16(bf16* y, const bf16* x, const bf16* bias, int rows, int columns) {
     bias_forward(y, x, bias, rows, columns);
 }
-KERNEL BOUNDS(512, 2) bias_forward_f16(f16* y, const f16* x, const f16* bias, int rows, int columns) {
+KERNEL BOUNDS(256, 3) bias_forward_f16(f16* y, const f16* x, const f16* bias, int rows, int columns) {
     bias_forward(y, x, bias, rows, columns);
 }
 
-KERNEL BOUNDS(512, 1) bias_backward_f32(float* slice_sums, const float* dy, const int* lane_bounds, int lanes, int columns) {
+KERNEL BOUNDS(256, 2) bias_backward_f32(float* slice_sums, const float* dy, const int* lane_bounds, int lanes, int columns) {
     bias_backward(slice_sums, dy, lane_bounds, lanes, columns);
 }
-KERNEL BOUNDS(512, 1) bias_backward_bf16(float* slice_sums, const bf16* dy, const int* lane_bounds, int lanes, int columns) {
+KERNEL BOUNDS(256, 2) bias_backward_bf16(float* slice_sums, const bf16* dy, const int* lane_bounds, int lanes, int columns) {
     bias_backward(slice_sums, dy, lane_bounds, lanes, columns);
 }
-KERNEL BOUNDS(512, 1) bias_backward_f16(float* slice_sums, const f16* dy, const int* lane_bounds, int lanes, int columns) {
+KERNEL BOUNDS(256, 2) bias_backward_f16(float* slice_sums, const f16* dy, const int* lane_bounds, int lanes, int columns) {
     bias_backward(slice_sums, dy, lane_bounds, lanes, columns);
 }

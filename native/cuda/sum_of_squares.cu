@@ -7,7 +7,7 @@ const int loads_at_once = 8;
 // l + 32, ... of 4 elements, adds each of a piece's 4 places by itself in order, then the places pairwise, then the lanes in a tree.
 // blockDim.x = 256, gridDim.x = blocks / 8 rounded up.
 //   block_sums (blocks)   x (elements)
-KERNEL BOUNDS(256, 4) sum_of_squares_forward_f32(float* block_sums, const float* x, long long elements, int blocks) {
+KERNEL BOUNDS(256, 2) sum_of_squares_forward_f32(float* block_sums, const float* x, long long elements, int blocks) {
     int block = (int)(block_x() * 8 + warp_of_block());
     if (block >= blocks) return;
 

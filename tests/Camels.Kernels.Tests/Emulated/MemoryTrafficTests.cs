@@ -12,6 +12,7 @@ public class MemoryTrafficTests
     /// Flat kernels touch every sector of every tensor exactly as often as their loads and stores need: 512 bytes an access are 16 sectors.
     /// </summary>
     [Theory]
+    [InlineData("add", "add_forward_bf16", 2, 3)]
     [InlineData("relu", "relu_forward_bf16", 2, 2)]
     [InlineData("relu", "relu_backward_f32", 4, 3)]
     [InlineData("gelu", "gelu_backward_bf16", 2, 3)]
