@@ -57,6 +57,18 @@ public class TrainerMemoryTests
     }
 
     [Fact]
+    public void A_vocabulary_of_256_000_words_takes_the_activations_of_one_of_32_000()
+    {
+        long Plan(int vocabulary) => MemoryPlan.ForTraining(
+            TinyLlama.Config() with { VocabularySize = vocabulary }, Precision.Bf16, tokens: 2048, trainedTokens: 2048, lanes: 1, calls: 1, recompute: true)
+            .ActivationBytes;
+        Assert.Equal(Plan(32_000), Plan(256_000));
+
+        // 128 MiB of logits, and activations of a model 18 channels wide.
+        Assert.InRange(Plan(256_000), 128L << 20, 134L << 20);
+    }
+
+    [Fact]
     public void The_plan_is_what_training_takes()
     {
         using Device device = Device.OpenCpu(threads: 1);
