@@ -180,6 +180,12 @@ internal sealed class PtxBodyParser(PtxTokens tokens, PtxEntry entry, PtxParser 
             }
         }
 
+        bool isJump = opcode == "bra" || opcode.StartsWith("bra.", StringComparison.Ordinal);
+        if (isJump && (operands.Count != 1 || operands[0].Kind != PtxOperandKind.Label))
+        {
+            throw tokens.Error("a jump leads to one label");
+        }
+
         tokens.Expect(';');
         _statements.Add(new PtxStatement
         {

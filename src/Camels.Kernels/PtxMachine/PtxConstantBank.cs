@@ -21,6 +21,7 @@ internal sealed unsafe class PtxConstantBank
             offset += table.SizeBytes;
         }
 
+        Bytes = offset;
         _bytes = GC.AllocateArray<byte>(Math.Max(1, offset), pinned: true);
         foreach (PtxVariable table in tables)
         {
@@ -28,7 +29,7 @@ internal sealed unsafe class PtxConstantBank
         }
     }
 
-    public int Bytes => _bytes.Length;
+    public int Bytes { get; }
 
     public byte* Host => (byte*)System.Runtime.CompilerServices.Unsafe.AsPointer(ref _bytes[0]);
 

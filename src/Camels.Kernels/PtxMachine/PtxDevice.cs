@@ -13,6 +13,10 @@ internal sealed unsafe class PtxDevice(int ordinal, string target, PtxOptions op
 
     private readonly List<PtxModule> _modules = [];
     private readonly List<PtxEntry> _functions = [];
+    private readonly Dictionary<nint, object> _handles = [];
+    private readonly PtxQueues _queues = new(options.Seed);
+    private readonly Lock _gate = new();
+    private nint _lastHandle;
 
     /// <summary>Its number in the driver's table.</summary>
     public int Ordinal { get; } = ordinal;
@@ -65,8 +69,8 @@ internal sealed unsafe class PtxDevice(int ordinal, string target, PtxOptions op
     /// <summary>The kernel of a handle.</summary>
     public PtxEntry Function(nint function) => _functions[(int)function - 1];
 
-    /// <summary>Runs a kernel to its end.</summary>
-    public void Launch(nint function, PtxDim grid, PtxDim block, int sharedBytes, void** arguments)
+    /// <summary>Gives a kernel to a stream; the arguments are copied now.</summary>
+    public void Launch(nint stream, nint function, PtxDim grid, PtxDim block, int sharedBytes, void** arguments)
     {
         PtxEntry entry = Function(function);
         byte[] parameters = new byte[entry.ParameterBytes];
@@ -81,27 +85,124 @@ internal sealed unsafe class PtxDevice(int ordinal, string target, PtxOptions op
             throw new PtxException(PtxFault.Launch, "the device is lost, as was asked for");
         }
 
-        _ = PtxMachine.Launch(entry, grid, block, sharedBytes, parameters, Memory, options);
+        Give(stream, () => _ = PtxMachine.Launch(entry, grid, block, sharedBytes, parameters, Memory, options));
     }
 
-    /// <summary>Does something unless the device has failed; what goes wrong in it ends the device.</summary>
+    /// <summary>Gives work to a stream.</summary>
+    public void Give(nint stream, Action work, PtxMark? condition = null) => PtxQueues.Give(Of<PtxStream>(stream), new PtxWork(work, condition));
+
+    /// <summary>A new stream or event.</summary>
+    public nint Create(bool isStream)
+    {
+        _handles.Add(++_lastHandle, isStream ? _queues.Create() : new PtxEvent());
+        return _lastHandle;
+    }
+
+    /// <summary>Gives a stream, event or graph back; a stream's work is done first.</summary>
+    public void Destroy(nint handle)
+    {
+        if (_handles.Remove(handle, out object? owned) && owned is PtxStream stream)
+        {
+            _queues.Remove(stream);
+        }
+    }
+
+    /// <summary>The event is where the stream has come to with what it was given so far.</summary>
+    public void Record(nint mark, nint stream)
+    {
+        PtxMark place = new();
+        Of<PtxEvent>(mark).Mark = place;
+        Give(stream, () =>
+        {
+            place.Ticks = System.Diagnostics.Stopwatch.GetTimestamp();
+            place.IsPassed = true;
+        });
+    }
+
+    /// <summary>The stream goes on when the event is passed; one that was never recorded is.</summary>
+    public void WaitFor(nint stream, nint mark) => Give(stream, () => { }, Of<PtxEvent>(mark).Mark);
+
+    /// <summary>Does the work of a stream, or what an event waits for, and whatever else the seed puts in between.</summary>
+    public void Synchronize(nint handle)
+    {
+        object owned = Of<object>(handle);
+        _queues.Finish(() => owned is PtxStream stream ? stream.Work.Count == 0 : ((PtxEvent)owned).Mark?.IsPassed ?? true);
+    }
+
+    /// <summary>Does everything that was given.</summary>
+    public void SynchronizeAll() => _queues.FinishAll();
+
+    /// <summary>Milliseconds between two events, or -1 where one is not passed.</summary>
+    public float Elapsed(nint start, nint end) =>
+        Of<PtxEvent>(start).Mark is { IsPassed: true } first && Of<PtxEvent>(end).Mark is { IsPassed: true } last
+            ? (float)System.Diagnostics.Stopwatch.GetElapsedTime(first.Ticks, last.Ticks).TotalMilliseconds
+            : -1;
+
+    /// <summary>From now on the stream's work is recorded.</summary>
+    public void BeginCapture(nint stream) => Of<PtxStream>(stream).Recording = [];
+
+    /// <summary>What was recorded, as a graph.</summary>
+    public nint EndCapture(nint stream)
+    {
+        PtxStream recorded = Of<PtxStream>(stream);
+        List<PtxWork> work = recorded.Recording ?? throw new PtxException(PtxFault.Launch, "the end of a capture that did not begin");
+        recorded.Recording = null;
+        return Share(work);
+    }
+
+    /// <summary>The same recorded work under a handle of its own.</summary>
+    public nint Instantiate(nint graph) => Share(Of<List<PtxWork>>(graph));
+
+    /// <summary>Gives recorded work to a stream.</summary>
+    public void LaunchGraph(nint graph, nint stream)
+    {
+        foreach (PtxWork work in Of<List<PtxWork>>(graph))
+        {
+            PtxQueues.Give(Of<PtxStream>(stream), work);
+        }
+    }
+
+    /// <summary>Does something unless the device has failed; what goes wrong in it, or in work that it leads to, ends the device.</summary>
     public CudaStatus Run(Action work)
     {
-        if (Failure == CudaStatus.Success)
+        lock (_gate)
         {
-            try
+            if (Failure == CudaStatus.Success)
             {
-                work();
+                try
+                {
+                    work();
+                }
+                catch (PtxException problem)
+                {
+                    Failure = StatusOf(problem.Fault);
+                    Explanation = problem.Message;
+                    _queues.Abandon();
+                }
             }
-            catch (PtxException problem)
-            {
-                Failure = problem.Fault == PtxFault.OutOfBounds ? CudaStatus.IllegalAddress : CudaStatus.LaunchFailed;
-                Explanation = problem.Message;
-            }
-        }
 
-        return Failure;
+            return Failure;
+        }
     }
+
+    private static CudaStatus StatusOf(PtxFault fault) => fault switch
+    {
+        PtxFault.OutOfBounds => CudaStatus.IllegalAddress,
+        PtxFault.Misaligned => CudaStatus.MisalignedAddress,
+        PtxFault.Malformed => CudaStatus.InvalidPtx,
+        _ => CudaStatus.LaunchFailed,
+    };
+
+    private nint Share(List<PtxWork> work)
+    {
+        _handles.Add(++_lastHandle, work);
+        return _lastHandle;
+    }
+
+    private T Of<T>(nint handle)
+        where T : class => _handles.TryGetValue(handle, out object? owned) && owned is T wanted
+            ? wanted
+            : throw new PtxException(PtxFault.Launch, $"{handle} is the handle of nothing, or of something else");
 
     /// <inheritdoc/>
     public void Dispose() => Memory.Dispose();

@@ -6,12 +6,11 @@ namespace Camels.Kernels;
 
 /// <summary>
 /// A CUDA driver's functions over the PTX machine. Every open emulated device is one of the driver's devices; a context's handle is the
-/// device's number and one. Work is done when it is given.
+/// device's number and one. Work waits in its stream until somebody waits for it (<see cref="PtxQueues"/>).
 /// </summary>
-internal static unsafe class PtxDriver
+internal static unsafe partial class PtxDriver
 {
     private const int Version = 12000;
-    private const nint AnyHandle = 1;
 
     private static readonly Lock _gate = new();
     private static readonly List<PtxDevice?> _devices = [];
@@ -66,15 +65,21 @@ internal static unsafe class PtxDriver
         cuMemcpyDtoHAsync_v2 = &CopyToHost,
         cuMemcpyDtoDAsync_v2 = &Copy,
         cuMemsetD8Async = &Fill,
-        cuStreamCreate = &CreateHandle,
-        cuStreamDestroy_v2 = &Accept,
+        cuStreamCreate = &CreateStream,
+        cuStreamDestroy_v2 = &Destroy,
         cuStreamSynchronize = &Synchronize,
         cuStreamWaitEvent = &WaitEvent,
-        cuEventCreate = &CreateHandle,
-        cuEventRecord = &AcceptTwo,
+        cuStreamBeginCapture_v2 = &BeginCapture,
+        cuStreamEndCapture = &EndCapture,
+        cuGraphInstantiateWithFlags = &InstantiateGraph,
+        cuGraphLaunch = &LaunchGraph,
+        cuGraphDestroy = &Destroy,
+        cuGraphExecDestroy = &Destroy,
+        cuEventCreate = &CreateEvent,
+        cuEventRecord = &RecordEvent,
         cuEventSynchronize = &Synchronize,
         cuEventElapsedTime = &ElapsedTime,
-        cuEventDestroy_v2 = &Accept,
+        cuEventDestroy_v2 = &Destroy,
         cuModuleLoadDataEx = &ModuleLoad,
         cuModuleUnload = &Accept,
         cuModuleGetFunction = &ModuleGetFunction,
@@ -205,64 +210,13 @@ internal static unsafe class PtxDriver
         }
     }
 
+    // A driver waits for the device before it takes memory back.
     [UnmanagedCallersOnly]
-    private static CudaStatus MemoryFree(nint address) => _current!.Run(() => _current.Memory.Free((ulong)address));
-
-    [UnmanagedCallersOnly]
-    private static CudaStatus HostAllocate(void** address, nuint bytes, uint flags)
+    private static CudaStatus MemoryFree(nint address) => _current!.Run(() =>
     {
-        *address = NativeMemory.AlignedAlloc(bytes, 256);
-        return CudaStatus.Success;
-    }
-
-    [UnmanagedCallersOnly]
-    private static CudaStatus HostFree(void* address)
-    {
-        NativeMemory.AlignedFree(address);
-        return CudaStatus.Success;
-    }
-
-    [UnmanagedCallersOnly]
-    private static CudaStatus CopyToDevice(nint destination, void* source, nuint bytes, nint stream) =>
-        _current!.Run(() => Buffer.MemoryCopy(source, _current.Memory.Host((ulong)destination, (long)bytes), bytes, bytes));
-
-    [UnmanagedCallersOnly]
-    private static CudaStatus CopyToHost(void* destination, nint source, nuint bytes, nint stream) =>
-        _current!.Run(() => Buffer.MemoryCopy(_current.Memory.Host((ulong)source, (long)bytes), destination, bytes, bytes));
-
-    [UnmanagedCallersOnly]
-    private static CudaStatus Copy(nint destination, nint source, nuint bytes, nint stream) => _current!.Run(() => Buffer.MemoryCopy(
-        _current.Memory.Host((ulong)source, (long)bytes), _current.Memory.Host((ulong)destination, (long)bytes), bytes, bytes));
-
-    [UnmanagedCallersOnly]
-    private static CudaStatus Fill(nint destination, byte value, nuint bytes, nint stream) =>
-        _current!.Run(() => NativeMemory.Fill(_current.Memory.Host((ulong)destination, (long)bytes), bytes, value));
-
-    [UnmanagedCallersOnly]
-    private static CudaStatus CreateHandle(nint* handle, uint flags)
-    {
-        *handle = AnyHandle;
-        return CudaStatus.Success;
-    }
-
-    [UnmanagedCallersOnly]
-    private static CudaStatus Accept(nint handle) => CudaStatus.Success;
-
-    [UnmanagedCallersOnly]
-    private static CudaStatus AcceptTwo(nint first, nint second) => CudaStatus.Success;
-
-    [UnmanagedCallersOnly]
-    private static CudaStatus WaitEvent(nint stream, nint mark, uint flags) => CudaStatus.Success;
-
-    [UnmanagedCallersOnly]
-    private static CudaStatus Synchronize(nint handle) => _current!.Failure;
-
-    [UnmanagedCallersOnly]
-    private static CudaStatus ElapsedTime(float* milliseconds, nint start, nint end)
-    {
-        *milliseconds = 0;
-        return CudaStatus.Success;
-    }
+        _current.SynchronizeAll();
+        _current.Memory.Free((ulong)address);
+    });
 
     [UnmanagedCallersOnly]
     private static CudaStatus ModuleLoad(nint* module, void* image, uint options, int* names, void** values)
@@ -286,19 +240,10 @@ internal static unsafe class PtxDriver
         value, attribute == CudaFunctionAttribute.Registers ? _current!.Function(function).LiveRegisters : 0);
 
     [UnmanagedCallersOnly]
+    private static CudaStatus Accept(nint handle) => CudaStatus.Success;
+
+    [UnmanagedCallersOnly]
     private static CudaStatus FunctionSetAttribute(nint function, CudaFunctionAttribute attribute, int value) => CudaStatus.Success;
-
-    [UnmanagedCallersOnly]
-    private static CudaStatus Launch(
-        nint function, uint gridX, uint gridY, uint gridZ, uint blockX, uint blockY, uint blockZ, uint sharedBytes, nint stream, void** arguments,
-        void** extra) => _current!.Run(() => _current.Launch(
-            function, new PtxDim((int)gridX, (int)gridY, (int)gridZ), new PtxDim((int)blockX, (int)blockY, (int)blockZ), (int)sharedBytes, arguments));
-
-    [UnmanagedCallersOnly]
-    private static CudaStatus LaunchEx(CudaLaunchConfiguration* size, nint function, void** arguments, void** extra) =>
-        _current!.Run(() => _current.Launch(
-            function, new PtxDim((int)size->GridX, (int)size->GridY, (int)size->GridZ),
-            new PtxDim((int)size->BlockX, (int)size->BlockY, (int)size->BlockZ), (int)size->SharedBytes, arguments));
 
     // Matrices only: two dimensions, steps of 1, zeros outside.
     [UnmanagedCallersOnly]

@@ -17,6 +17,9 @@ internal sealed class PtxStretch
 /// </summary>
 internal sealed class PtxFlow
 {
+    // Of stretches and registers: beyond, the sets of live registers would take more memory than any kernel is worth.
+    private const long MostPairs = 1L << 28;
+
     private readonly PtxEntry _entry;
     private readonly int[] _stretchOf;
 
@@ -31,6 +34,12 @@ internal sealed class PtxFlow
         }
 
         _stretchOf[^1] = Stretches.Length;
+        if ((long)Stretches.Length * entry.Registers.Count > MostPairs)
+        {
+            throw new PtxException(
+                PtxFault.Malformed, $"{entry.File}:{entry.Line}: {entry.Name} has {Stretches.Length:N0} stretches of code and {entry.Registers.Count:N0} registers");
+        }
+
         Connect();
         PostDominators = FindPostDominators();
         Liveness = new PtxLiveness(entry, Stretches);

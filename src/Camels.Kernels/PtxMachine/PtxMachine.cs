@@ -35,8 +35,8 @@ public static class PtxMachine
         PtxMemory memory,
         PtxOptions options)
     {
-        Check(entry, grid, block, dynamicSharedBytes, parameters);
         PtxProgram program = entry.Program();
+        Check(entry, grid, block, dynamicSharedBytes, parameters);
         PtxSettings settings = new(program, grid, block, dynamicSharedBytes, parameters.ToArray(), memory, options);
         int threads = options.ChecksRaces ? 1 : (int)Math.Min(options.Threads, grid.Count);
         return threads <= 1 ? RunBlocks(settings, first: 0, step: 1) : RunParallel(settings, threads);

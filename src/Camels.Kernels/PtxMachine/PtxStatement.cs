@@ -112,6 +112,13 @@ internal sealed class PtxStatement
     /// <summary>The last modifier: for most instructions the type.</summary>
     public string Type => Parts[^1];
 
+    /// <summary>A part of the opcode, empty where it has fewer; from the end for negative numbers, -1 the last.</summary>
+    public string Part(int index)
+    {
+        int at = index < 0 ? Parts.Length + index : index;
+        return at >= 0 && at < Parts.Length ? Parts[at] : "";
+    }
+
     public bool Has(string modifier) => Array.IndexOf(Parts, modifier, 1) > 0;
 
     /// <summary>The operands that are written.</summary>
@@ -142,7 +149,7 @@ internal sealed class PtxStatement
                 or "prefetch" or "setmaxnreg" or "nanosleep" or "griddepcontrol":
                 return Has("red") && Name is "bar" or "barrier" ? 1 : 0;
             case "wgmma":
-                return Parts[1] == "mma_async" ? 1 : 0;
+                return Part(1) == "mma_async" ? 1 : 0;
             case "mbarrier":
                 return Operands[0].Kind == PtxOperandKind.Address ? 0 : 1;
             default:

@@ -9,7 +9,7 @@ internal sealed unsafe partial class PtxTranslator
         {
             case "cp" when _statement.Has("bulk"):
                 return TranslateBulk();
-            case "cp" when _statement.Parts.Length > 2 && _statement.Parts[2] is "ca" or "cg":
+            case "cp" when _statement.Part(2) is "ca" or "cg":
                 TranslateCopy();
                 return true;
             case "cp":
@@ -131,11 +131,21 @@ internal sealed unsafe partial class PtxTranslator
     {
         Allow(
             "init", "inval", "arrive", "expect_tx", "try_wait", "test_wait", "parity", "shared", "shared::cta", "b64", "release", "acquire", "cta", "relaxed");
+        if (_statement.Operands.Length == 0)
+        {
+            throw Error("no operands");
+        }
+
         bool hasResult = _statement.Operands[0].Kind != PtxOperandKind.Address;
         int operands = _statement.Operands.Length - (hasResult ? 1 : 0);
+        if (operands == 0)
+        {
+            throw Error("no address");
+        }
+
         SetAddress(_statement.Operands[hasResult ? 1 : 0]);
         PtxOperand? second = operands > 1 ? _statement.Operands[^1] : null;
-        switch (_statement.Parts[1])
+        switch (_statement.Part(1))
         {
             case "init" when operands == 2 && !hasResult:
                 _instruction.B = Source(second!, PtxWidth.B32);

@@ -8,8 +8,8 @@ internal sealed unsafe partial class PtxTranslator
 {
     private void TranslateConversion()
     {
-        string to = _statement.Parts[^2];
-        string from = _statement.Parts[^1];
+        string to = _statement.Part(-2);
+        string from = _statement.Part(-1);
         bool isPair = to is "bf16x2" or "f16x2";
         Need(operands: isPair ? 3 : 2);
         Allow("rn", "rna", "rzi", "rni", "rmi", "rpi", "ftz", to, from);
@@ -42,7 +42,7 @@ internal sealed unsafe partial class PtxTranslator
         }
     }
 
-    private static bool IsInteger(string type) => type[0] is 'u' or 's';
+    private static bool IsInteger(string type) => type.StartsWith('u') || type.StartsWith('s');
 
     private void TranslatePairConversion(string to)
     {
@@ -153,7 +153,7 @@ internal sealed unsafe partial class PtxTranslator
         where TTo : unmanaged, IBinaryInteger<TTo>
         where TResult : unmanaged, IBinaryInteger<TResult>
     {
-        switch (_statement.Parts[1])
+        switch (_statement.Part(1))
         {
             case "rni": Lane1<FloatToInteger<TFrom, TTo, TResult, PtxRoundNearest>, TFrom, TResult>(); break;
             case "rzi": Lane1<FloatToInteger<TFrom, TTo, TResult, PtxRoundZero>, TFrom, TResult>(); break;
@@ -183,7 +183,7 @@ internal sealed unsafe partial class PtxTranslator
     private void ToWhole<T>()
         where T : unmanaged, IFloatingPoint<T>
     {
-        switch (_statement.Parts[1])
+        switch (_statement.Part(1))
         {
             case "rni": Lane1<Rounded<T, PtxRoundNearest>, T, T>(); break;
             case "rzi": Lane1<Rounded<T, PtxRoundZero>, T, T>(); break;

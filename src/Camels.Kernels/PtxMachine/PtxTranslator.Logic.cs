@@ -185,8 +185,8 @@ internal sealed unsafe partial class PtxTranslator
     private void TranslateComparison()
     {
         string type = _statement.Type;
-        string comparison = _statement.Parts[1];
-        bool isCombined = _statement.Parts[2] is "and" or "or" or "xor";
+        string comparison = _statement.Part(1);
+        bool isCombined = _statement.Part(2) is "and" or "or" or "xor";
         Need(operands: isCombined ? 4 : 3);
         Allow(comparison, "and", "or", "xor", type);
         PtxWidth width = WidthOfType(type);
@@ -197,7 +197,7 @@ internal sealed unsafe partial class PtxTranslator
         {
             _instruction.C = Predicate(_statement.Operands[3]);
             _instruction.Count = (short)(_statement.Operands[3].IsNegated ? 1 : 0);
-            _instruction.Immediate = _statement.Parts[2] switch
+            _instruction.Immediate = _statement.Part(2) switch
             {
                 "and" => 1,
                 "or" => 2,

@@ -86,14 +86,14 @@ internal sealed unsafe partial class PtxTranslator
                 Effect(&PtxProducts.Await);
                 return true;
             default:
-                return _statement.Parts[1] == "mma_async" && TranslateWarpgroupProduct();
+                return _statement.Part(1) == "mma_async" && TranslateWarpgroupProduct();
         }
     }
 
     // wgmma.mma_async.sync.aligned.m64nNk16.f32.bf16.bf16 {N / 2 d}, a, b, adds, 1, 1, a lies along i, b lies along i;   a: descriptor or {4}
     private bool TranslateWarpgroupProduct()
     {
-        string shape = _statement.Parts[4];
+        string shape = _statement.Part(4);
         bool isShape = shape.StartsWith("m64n", StringComparison.Ordinal) && shape.EndsWith("k16", StringComparison.Ordinal);
         if (!isShape || !int.TryParse(shape.AsSpan(4, shape.Length - 7), out int columns) || columns is < 8 or > 256 || columns % 8 != 0)
         {
@@ -106,9 +106,9 @@ internal sealed unsafe partial class PtxTranslator
             return false;
         }
 
-        PtxOperand a = _statement.Operands[1];
-        bool isInRegisters = a.Kind == PtxOperandKind.Vector;
+        bool isInRegisters = _statement.Operands.Length > 1 && _statement.Operands[1].Kind == PtxOperandKind.Vector;
         Need(operands: isInRegisters ? 7 : 8);
+        PtxOperand a = _statement.Operands[1];
         if (Immediate(_statement.Operands[4]) != 1 || Immediate(_statement.Operands[5]) != 1)
         {
             throw Error("factors are taken as they are (1, 1)");

@@ -76,7 +76,7 @@ internal sealed unsafe partial class PtxTranslator
         _instruction.B = Source(_statement.Operands[2], PtxWidth.B32);
         _instruction.C = Source(_statement.Operands[3], PtxWidth.B32);
         _instruction.More = Keep([Source(_statement.Operands[4], PtxWidth.B32), isPair ? PredicateRegister(destination.Elements[1]) : -1]);
-        switch (_statement.Parts[2])
+        switch (_statement.Part(2))
         {
             case "up": Effect(&Shuffle<Up>); return true;
             case "down": Effect(&Shuffle<Down>); return true;

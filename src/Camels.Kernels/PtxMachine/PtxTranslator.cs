@@ -3,6 +3,8 @@ namespace Camels.Kernels;
 /// <summary>Turns the statements of a kernel into instructions that run: handlers chosen, operands resolved to places.</summary>
 internal sealed unsafe partial class PtxTranslator(PtxEntry entry)
 {
+    private const int MostRegisterBytes = 4 << 20;
+
     private readonly PtxRegisterPlaces _places = new(entry);
     private readonly Dictionary<(PtxWidth, ulong), int> _constants = [];
     private readonly Dictionary<PtxSpecial, int> _specials = [];
@@ -23,6 +25,11 @@ internal sealed unsafe partial class PtxTranslator(PtxEntry entry)
         }
 
         instructions[^1] = new PtxInstruction { Kind = PtxKind.Exit, Guard = -1 };
+        if (_places.Bytes > MostRegisterBytes)
+        {
+            throw new PtxException(PtxFault.Malformed, $"{entry.File}:{entry.Line}: {entry.Name} keeps {_places.Bytes:N0} bytes of registers alive");
+        }
+
         return new PtxProgram
         {
             Entry = entry,

@@ -222,7 +222,7 @@ internal sealed unsafe partial class PtxWarp
         {
             int lane = BitOperations.TrailingZeroCount(bits);
             ulong address = addresses[lane];
-            if (address - PtxConstantBank.Start <= (ulong)(bank.Bytes - bytes) && !isWrite)
+            if (!isWrite && address >= PtxConstantBank.Start && address - PtxConstantBank.Start + (ulong)bytes <= (ulong)bank.Bytes)
             {
                 addresses[lane] = (ulong)bank.Host + (address - PtxConstantBank.Start);
                 continue;

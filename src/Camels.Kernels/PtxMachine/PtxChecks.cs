@@ -1,0 +1,102 @@
+namespace Camels.Kernels;
+
+/// <summary>
+/// What can be said of a PTX text without running it and without NVIDIA's assembler: that every instruction is known and fits its registers,
+/// that target and version are those that drivers of the promised age take, and that the kernels will not run out of registers.
+/// </summary>
+public static class PtxChecks
+{
+    private const int RegistersOfMultiprocessor = 65_536;
+    private const int MostRegistersOfThread = 255;
+    private const double MostShare = 0.85;
+
+    private static readonly Dictionary<string, string> Versions = new() { ["sm_80"] = "7.8", ["sm_90a"] = "8.0" };
+
+    /// <summary>Reads and checks a text.</summary>
+    /// <param name="text">PTX.</param>
+    /// <param name="name">What messages name as the file.</param>
+    /// <returns>What is wrong, a line each; empty where nothing is.</returns>
+    public static IReadOnlyList<string> Check(string text, string name)
+    {
+        try
+        {
+            PtxModule module = PtxModule.Parse(text, name);
+            return [.. CheckModule(module), .. module.Entries.SelectMany(CheckEntry)];
+        }
+        catch (PtxException error)
+        {
+            return [error.Message];
+        }
+    }
+
+    /// <summary>
+    /// Kernels that keep more registers alive at once than 85 % of what their bounds leave, a line each. The text's order of instructions is
+    /// counted; an assembler may find a better one, and must where this says so.
+    /// </summary>
+    public static IReadOnlyList<string> CheckRegisters(PtxModule module) => [.. module.Entries
+        .Where(entry => entry.LiveRegisters > MostShare * RegisterCap(entry))
+        .Select(entry => string.Create(
+            System.Globalization.CultureInfo.InvariantCulture,
+            $"{entry.File}:{entry.Line}: {entry.Name} has {entry.LiveRegisters} registers alive at once, of {RegisterCap(entry)} that its bounds leave"))];
+
+    /// <summary>Compares a kernel's parameters with what the host passes.</summary>
+    /// <param name="entry">The kernel.</param>
+    /// <param name="argumentBytes">The size of each argument in order.</param>
+    /// <returns>What differs, or null.</returns>
+    public static string? CheckCall(PtxEntry entry, ReadOnlySpan<int> argumentBytes)
+    {
+        if (argumentBytes.Length != entry.Parameters.Count)
+        {
+            return $"{entry.Name} takes {entry.Parameters.Count} arguments, the host passes {argumentBytes.Length}";
+        }
+
+        for (int i = 0; i < argumentBytes.Length; i++)
+        {
+            PtxParameter parameter = entry.Parameters[i];
+            if (parameter.SizeBytes != argumentBytes[i])
+            {
+                return $"{parameter.Name} has {parameter.SizeBytes} bytes, the host passes {argumentBytes[i]}";
+            }
+        }
+
+        return null;
+    }
+
+    /// <summary>Registers that a thread of a kernel may have: what its bounds leave, or what setmaxnreg grants.</summary>
+    public static int RegisterCap(PtxEntry entry)
+    {
+        int threads = Math.Max(1, entry.MaximumThreads) * entry.MinimumBlocks;
+        int cap = Math.Min(MostRegistersOfThread, RegistersOfMultiprocessor / threads / 8 * 8);
+        foreach (PtxStatement statement in entry.Statements)
+        {
+            if (statement.Opcode.StartsWith("setmaxnreg.inc", StringComparison.Ordinal) && statement.Operands.Length == 1)
+            {
+                cap = Math.Max(cap, (int)Math.Min(statement.Operands[0].Value, MostRegistersOfThread));
+            }
+        }
+
+        return cap;
+    }
+
+    private static IEnumerable<string> CheckModule(PtxModule module)
+    {
+        if (!Versions.TryGetValue(module.Target, out string? version))
+        {
+            yield return $"{module.Name}: target {module.Target}; kernels are compiled for {string.Join(" and ", Versions.Keys)}";
+        }
+        else if (module.Version != version)
+        {
+            yield return $"{module.Name}: version {module.Version}; {module.Target} takes {version}, so that older drivers load it";
+        }
+    }
+
+    private static IEnumerable<string> CheckEntry(PtxEntry entry)
+    {
+        string place = $"{entry.File}:{entry.Line}: {entry.Name}";
+        _ = entry.Program();
+        if (entry.MaximumThreads == 0)
+        {
+            yield return $"{place} has no .maxntid: the driver has to allow for 1024 threads";
+        }
+    }
+}
