@@ -52,7 +52,7 @@ public class EmulatedOpTests
     public void What_has_no_kernel_says_so()
     {
         using Device device = Device.OpenEmulated();
-        foreach (string op in _withoutKernels)
+        foreach (string op in _withoutKernel)
         {
             using OpRun run = new(OpCases.All[op]().ElementAt(1), device, DType.F32, DType.F32);
             Assert.Contains("has no GPU kernel", Assert.Throws<NotSupportedException>(run.RunForward).Message, StringComparison.Ordinal);
