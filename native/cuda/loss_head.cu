@@ -31,6 +31,7 @@ KERNEL BOUNDS(128, 4) loss_head_sums(
     if (m >= tokens) return;
     LogSumExp s = first_word == 0 ? empty_log_sum_exp() : LogSumExp{largest[m], sums[m]};
     add_logits(s, logits + m * stride, columns);
+    warp_barrier();   // every lane has read what the first one now replaces
     if (lane_of_warp() != 0) return;
     largest[m] = s.largest;
     sums[m] = s.sum;
