@@ -67,7 +67,7 @@ public sealed class BadInputTests
     [Theory]
     [InlineData("--device cuda:99", ExitCode.MissingOnMachine, "--device cuda:99: ")]
     [InlineData("--device gpu", ExitCode.Usage, "emulated, reference and auto")]
-    [InlineData("--set precision=fp8", ExitCode.Usage, "bf16 | fp32")]
+    [InlineData("--set precision=fp8", ExitCode.Usage, "bf16 | fp16 | fp32")]
     [InlineData("--set training.batchsize=3", ExitCode.Usage, "did you mean batch_size?")]
     [InlineData("--set data.template=nosuch", ExitCode.Usage, "tulu")]
     [InlineData("--data alpaca", ExitCode.Usage, "DATASET=PATH")]
