@@ -25,11 +25,11 @@ internal static class ModelShapes
     /// <summary>The names, for help and messages.</summary>
     public static string Names => string.Join(", ", ModelPresets.Names.Prepend(QuickstartName));
 
-    /// <summary>The config of a name with room for rows of <paramref name="contextTokens"/>.</summary>
+    /// <summary>The config of a name with room for rows of <paramref name="contextTokens"/>, and without dropout.</summary>
     public static ModelConfig Find(string name, int contextTokens)
     {
         ModelConfig config = (name == QuickstartName ? Quickstart : ModelPresets.Find(name))
             ?? throw CamelsException.Usage($"--shape {name} is unknown; there are {Names}");
-        return config with { MaximumPositions = Math.Max(config.MaximumPositions, contextTokens) };
+        return config with { MaximumPositions = Math.Max(config.MaximumPositions, contextTokens), Dropout = default };
     }
 }

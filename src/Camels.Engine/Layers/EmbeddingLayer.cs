@@ -12,7 +12,9 @@ namespace Camels.Engine.Layers;
 /// <param name="projection">From E to C channels, or null where they are equal.</param>
 /// <param name="positions">Rows of positions (offset + T, C), or null where attention rotates.</param>
 /// <param name="positionOffset">The row of position 0.</param>
-public sealed class EmbeddingLayer(Parameter weight, LinearLayer? projection = null, Parameter? positions = null, int positionOffset = 0)
+/// <param name="dropout">What training leaves out of the sum, or null.</param>
+public sealed class EmbeddingLayer(
+    Parameter weight, LinearLayer? projection = null, Parameter? positions = null, int positionOffset = 0, DropoutLayer? dropout = null)
 {
     /// <summary>x (N, C) of the pass's tokens; <paramref name="tokens"/> (N, E) is what the backward needs again.</summary>
     public Tensor Forward(Pass pass, out Tensor tokens)
@@ -29,12 +31,14 @@ public sealed class EmbeddingLayer(Parameter weight, LinearLayer? projection = n
             pass.Arena.Rewind(mark);
         }
 
+        dropout?.ForwardInPlace(pass, x);
         return x;
     }
 
-    /// <summary>Adds dx (N, C) to the gradients of the tokens' and positions' rows.</summary>
+    /// <summary>Adds dx (N, C), over which it may write, to the gradients of the tokens' and positions' rows.</summary>
     public void Backward(Pass pass, Tensor dx, Tensor tokens)
     {
+        dropout?.ForwardInPlace(pass, dx);
         pass.Observer?.Invoke("embedding.gradient", dx);
         TokenBatch batch = pass.Batch;
         if (positions is { IsTrained: true })

@@ -7,7 +7,7 @@ namespace Camels.Engine.Layers;
 /// <summary>What an adapter adds to a linear layer: scale · B(A(dropout(x))), A (R, C), B (O, R). With B = 0 it adds exact zeros.</summary>
 public sealed class LoraAdapter(Parameter a, Parameter b, AdapterSettings settings)
 {
-    private readonly ulong _stream = RandomBits.StreamOf(a.Name);
+    private readonly DropoutLayer _dropout = new(a.Name, settings.Dropout);
 
     /// <summary>Declares NAME.lora_A.weight and NAME.lora_B.weight in <paramref name="unit"/>.</summary>
     public static LoraAdapter Declare(ParameterUnit unit, string name, int outputs, int inputs, AdapterSettings settings) => new(
@@ -17,7 +17,7 @@ public sealed class LoraAdapter(Parameter a, Parameter b, AdapterSettings settin
     public void Forward(Pass pass, Tensor ySum, Tensor x)
     {
         long mark = pass.Arena.Mark();
-        Tensor reduced = Reduce(pass, Drop(pass, x));
+        Tensor reduced = Reduce(pass, _dropout.Forward(pass, x));
         Tensor delta = pass.NewLike(ySum);
         MatMul.Forward(pass.Stream, y: delta, x: reduced, weight: b.Weight);
         Add.Forward(pass.Stream, y: ySum, x: ySum, residual: delta);
@@ -28,18 +28,18 @@ public sealed class LoraAdapter(Parameter a, Parameter b, AdapterSettings settin
     public void Backward(Pass pass, Tensor dxSum, Tensor dy, Tensor x)
     {
         long mark = pass.Arena.Mark();
-        Tensor input = Drop(pass, x);
+        Tensor input = _dropout.Forward(pass, x);
         Tensor reduced = Reduce(pass, input);
         MatMul.BackwardWeight(pass.Stream, dWeightSum: b.Gradient, dy: dy, x: reduced, laneBounds: pass.Batch.LaneBounds);
         Tensor dReduced = pass.NewLike(reduced);
         MatMul.BackwardInput(pass.Stream, dReduced, dy: dy, weight: b.Weight);
         Scale(pass, dReduced);
         MatMul.BackwardWeight(pass.Stream, dWeightSum: a.Gradient, dy: dReduced, x: input, laneBounds: pass.Batch.LaneBounds);
-        if (IsDropping(pass))
+        if (_dropout.IsActive(pass))
         {
             Tensor dInput = pass.NewLike(x);
             MatMul.BackwardInput(pass.Stream, dInput, dy: dReduced, weight: a.Weight);
-            Drop(pass, dropped: dInput, dInput);
+            _dropout.ForwardInPlace(pass, dInput);
             Add.Forward(pass.Stream, y: dxSum, x: dxSum, residual: dInput);
         }
         else
@@ -49,24 +49,6 @@ public sealed class LoraAdapter(Parameter a, Parameter b, AdapterSettings settin
 
         pass.Arena.Rewind(mark);
     }
-
-    private bool IsDropping(Pass pass) => settings.Dropout > 0 && pass.DropoutSeed is not null;
-
-    private Tensor Drop(Pass pass, Tensor x)
-    {
-        if (!IsDropping(pass))
-        {
-            return x;
-        }
-
-        Tensor dropped = pass.NewLike(x);
-        Drop(pass, dropped, x);
-        return dropped;
-    }
-
-    private void Drop(Pass pass, Tensor dropped, Tensor x) => Dropout.Forward(
-        pass.Stream, y: dropped, x: x, keys: pass.Batch.DropoutKeys, seed: RandomBits.At(pass.DropoutSeed!.Value, _stream, counter: 0),
-        settings.Dropout, factor: (float)(1 / (1 - settings.Dropout)));
 
     private Tensor Reduce(Pass pass, Tensor input)
     {

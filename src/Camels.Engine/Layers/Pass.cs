@@ -49,7 +49,7 @@ public sealed class Pass(DeviceStream stream, Arena arena, Precision precision, 
     /// <summary>The observer's name of the hidden state before block <paramref name="block"/>.</summary>
     public static string HiddenName(int block) => FormattableString.Invariant($"hidden.{block}");
 
-    /// <summary>What decides, with a token's key, which inputs an adapter drops; null where nothing is dropped: everywhere but in training.</summary>
+    /// <summary>What decides, with a token's key, which elements dropout leaves out; null where it leaves out none: everywhere but in training.</summary>
     public ulong? DropoutSeed { get; set; }
 
     /// <summary>The gradient that a layer adds to; for a frozen vector, whose gradient its operator forms all the same, memory that nobody reads.</summary>

@@ -20,7 +20,6 @@ internal static class ConfigFields
     public static ModelConfig ReadSizes(JsonFields fields, string feedForward)
     {
         fields.Require("quantization_config", fields.IsMissingOrNull("quantization_config"), "none: weights stored as F32, F16 or BF16");
-        fields.Require("attention_dropout", fields.Number("attention_dropout", missing: 0) == 0, "0: no dropout");
         int hiddenSize = fields.Integer("hidden_size", 1, LargestWidth);
         int headCount = fields.Integer("num_attention_heads", 1, LargestHeadCount);
         return new ModelConfig
@@ -33,8 +32,17 @@ internal static class ConfigFields
             HeadSize = ReadHeadSize(fields, hiddenSize, headCount),
             VocabularySize = fields.Integer("vocab_size", 1, LargestVocabulary),
             MaximumPositions = fields.Integer("max_position_embeddings", 1, LargestContext, missing: 2048),
+            Dropout = new DropoutShares { Attention = ReadShare(fields, "attention_dropout", missing: 0) },
             StoredAs = ReadStoredType(fields),
         };
+    }
+
+    /// <summary>A share of numbers that training leaves out: at least 0 and below 1.</summary>
+    public static double ReadShare(JsonFields fields, string name, double missing)
+    {
+        double share = fields.Number(name, missing);
+        fields.Require(name, share is >= 0 and < 1, "a number from 0, below 1");
+        return share;
     }
 
     /// <summary>Special tokens; the arguments are what transformers takes where a field is missing.</summary>
@@ -89,6 +97,7 @@ internal static class ConfigFields
         ["num_attention_heads"] = config.HeadCount,
         ["vocab_size"] = config.VocabularySize,
         ["max_position_embeddings"] = config.MaximumPositions,
+        ["attention_dropout"] = config.Dropout.Attention,
         ["tie_word_embeddings"] = config.TiedEmbeddings,
         ["torch_dtype"] = config.StoredAs switch
         {

@@ -5,13 +5,18 @@ using Camels.Kernels.Ops;
 
 namespace Camels.Engine.Models;
 
-/// <summary>Parallel: y = x + attention(norm1(x)) + mlp(norm2(x)). Sequential: y = h + mlp(norm2(h)), h = x + attention(norm1(x)).</summary>
+/// <summary>
+/// Parallel: y = x + attention(norm1(x)) + mlp(norm2(x)). Sequential: y = h + mlp(norm2(h)), h = x + attention(norm1(x)). In training a share of
+/// what each half adds is left out.
+/// </summary>
 public sealed class GptNeoXBlock : IBlock<GptNeoXBlock.Saved>
 {
     private readonly LayerNormLayer _attentionNorm;
     private readonly AttentionLayer _attention;
+    private readonly DropoutLayer _attentionDropout;
     private readonly LayerNormLayer _mlpNorm;
     private readonly MlpLayer _mlp;
+    private readonly DropoutLayer _mlpDropout;
     private readonly bool _isParallel;
 
     /// <summary>Declares block <paramref name="index"/>'s weights in <paramref name="unit"/>.</summary>
@@ -31,6 +36,8 @@ public sealed class GptNeoXBlock : IBlock<GptNeoXBlock.Saved>
         _mlp = new MlpLayer(
             up: Linear("mlp.dense_h_to_4h", config.IntermediateSize, width, config.MlpBias),
             down: Linear("mlp.dense_4h_to_h", width, config.IntermediateSize, config.MlpBias), config.Activation);
+        _attentionDropout = new DropoutLayer(prefix + "attention.dropout", config.Dropout.Hidden);
+        _mlpDropout = new DropoutLayer(prefix + "mlp.dropout", config.Dropout.Hidden);
     }
 
     /// <summary>What the four layers need again.</summary>
@@ -40,8 +47,10 @@ public sealed class GptNeoXBlock : IBlock<GptNeoXBlock.Saved>
     public Tensor Forward(Pass pass, Tensor x, out Saved saved)
     {
         Tensor h = _attention.Forward(pass, _attentionNorm.Forward(pass, x, out NormSaved attentionNorm), out AttentionLayer.Saved attention);
+        _attentionDropout.ForwardInPlace(pass, h);
         Add.Forward(pass.Stream, y: h, x: h, residual: x);
         Tensor y = _mlp.Forward(pass, _mlpNorm.Forward(pass, _isParallel ? x : h, out NormSaved mlpNorm), out MlpLayer.Saved mlp);
+        _mlpDropout.ForwardInPlace(pass, y);
         Add.Forward(pass.Stream, y: y, x: y, residual: h);
         saved = new Saved(attentionNorm, attention, mlpNorm, mlp);
         return y;
@@ -51,9 +60,9 @@ public sealed class GptNeoXBlock : IBlock<GptNeoXBlock.Saved>
     public Tensor Backward(Pass pass, Tensor dy, in Saved saved)
     {
         // dh arrives at the mlp's input: at h, or at x where both halves read it.
-        Tensor dh = _mlpNorm.Backward(pass, _mlp.Backward(pass, dy, saved.Mlp), saved.MlpNorm);
+        Tensor dh = _mlpNorm.Backward(pass, _mlp.Backward(pass, _mlpDropout.Forward(pass, dy), saved.Mlp), saved.MlpNorm);
         Add.Forward(pass.Stream, y: dh, x: dh, residual: dy);
-        Tensor dAttention = _attention.Backward(pass, _isParallel ? dy : dh, saved.Attention);
+        Tensor dAttention = _attention.Backward(pass, _attentionDropout.Forward(pass, _isParallel ? dy : dh), saved.Attention);
         Tensor dx = _attentionNorm.Backward(pass, dAttention, saved.AttentionNorm);
         Add.Forward(pass.Stream, y: dx, x: dx, residual: dh);
         return dx;

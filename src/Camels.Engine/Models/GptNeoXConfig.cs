@@ -24,7 +24,7 @@ internal static class GptNeoXConfig
             AttentionBias = hasBiases,
             AttentionOutputBias = hasBiases,
             MlpBias = true,
-            Dropout = fields.Number("hidden_dropout", missing: 0),
+            Dropout = sizes.Dropout with { Hidden = ConfigFields.ReadShare(fields, "hidden_dropout", missing: 0) },
             Activation = Activation.Gelu,
             RotaryShare = share,
         }).WithRope(fields, "rotary_emb_base").WithTokens(fields, bos: 0, eos: 2, pad: null);
@@ -40,8 +40,7 @@ internal static class GptNeoXConfig
         fields["attention_bias"] = config.AttentionBias;
         fields["rotary_pct"] = config.RotaryShare;
         ConfigFields.AddRope(fields, config, "rotary_emb_base");
-        fields["hidden_dropout"] = config.Dropout;
-        fields["attention_dropout"] = 0.0;
+        fields["hidden_dropout"] = config.Dropout.Hidden;
         return fields;
     }
 }

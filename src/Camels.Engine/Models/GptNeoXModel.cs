@@ -35,8 +35,10 @@ public static class GptNeoXModel
 
         LayerNormLayer norm = LayerNormLayer.Declare(last, "gpt_neox.final_layer_norm", config.HiddenSize, config.NormEpsilon);
         Parameter head = config.TiedEmbeddings ? ends.AddTied(Head, embedding) : last.Add(Head, config.VocabularySize, config.HiddenSize);
+        DropoutLayer dropout = new(Embedding + ".dropout", config.Dropout.Hidden);
         return new LanguageModel<GptNeoXBlock, GptNeoXBlock.Saved>(
-            config, precision, device, units, new EmbeddingLayer(embedding), blocks, norm, projection: null, new HeadLayer(head), rope);
+            config, precision, device, units, new EmbeddingLayer(embedding, dropout: dropout), blocks, norm, projection: null, new HeadLayer(head),
+            rope);
     }
 
     /// <summary>True for masks and rotary frequencies, which checkpoints carry, and for the copy of a tied embedding.</summary>

@@ -83,11 +83,8 @@ public sealed record ModelConfig
     /// <summary>The function of an ungated feed-forward half; SwiGLU has its own.</summary>
     public Activation Activation { get; init; }
 
-    /// <summary>
-    /// Share of the channels that training leaves out at the end of each half of a block (dropout, hidden_dropout). The engine trains without,
-    /// as every recipe of it says; the number is kept for others.
-    /// </summary>
-    public double Dropout { get; init; }
+    /// <summary>What training leaves out at random.</summary>
+    public DropoutShares Dropout { get; init; }
 
     /// <summary>Base of the rotary angles (rope_theta, rotary_emb_base).</summary>
     public double RopeBase { get; init; } = 10000;
@@ -118,6 +115,9 @@ public sealed record ModelConfig
 
     /// <summary>Names of what is trained, with * for any text; null for everything, or for the adapters where there are some.</summary>
     public IReadOnlyList<string>? Trained { get; init; }
+
+    /// <summary>True where a step of training draws what it leaves out, in the model or in its adapters.</summary>
+    public bool HasDropout => Dropout.Hidden > 0 || Adapter is { Dropout: > 0 };
 
     /// <summary>Width of the embedding's rows and of the head's input, E.</summary>
     public int EmbeddingWidth => EmbeddingSize ?? HiddenSize;

@@ -60,6 +60,7 @@ public static class ModelPresets
         {
             Activation = Activation.Relu,
             TiedEmbeddings = true,
+            Dropout = new DropoutShares(Hidden: 0.1),
             BosId = 2,
             EosIds = [2],
             PadId = 1,

@@ -7,13 +7,16 @@ namespace Camels.Engine.Models;
 
 /// <summary>
 /// Norms first: y = h + mlp(norm(h)), h = x + attention(norm(x)). Norms last, as in OPT 350M: y = norm(h + mlp(h)), h = norm(x + attention(x)).
+/// In training a share of what each half adds is left out.
 /// </summary>
 public sealed class OptBlock : IBlock<OptBlock.Saved>
 {
     private readonly LayerNormLayer _attentionNorm;
     private readonly AttentionLayer _attention;
+    private readonly DropoutLayer _attentionDropout;
     private readonly LayerNormLayer _mlpNorm;
     private readonly MlpLayer _mlp;
+    private readonly DropoutLayer _mlpDropout;
     private readonly bool _normsLast;
 
     /// <summary>Declares block <paramref name="index"/>'s weights in <paramref name="unit"/>, their names starting with <paramref name="prefix"/>.</summary>
@@ -33,6 +36,8 @@ public sealed class OptBlock : IBlock<OptBlock.Saved>
             up: Linear("fc1", config.IntermediateSize, width, config.MlpBias), down: Linear("fc2", width, config.IntermediateSize, config.MlpBias),
             config.Activation);
         _mlpNorm = LayerNormLayer.Declare(unit, prefix + "final_layer_norm", width, config.NormEpsilon);
+        _attentionDropout = new DropoutLayer(prefix + "self_attn.dropout", config.Dropout.Hidden);
+        _mlpDropout = new DropoutLayer(prefix + "fc2.dropout", config.Dropout.Hidden);
     }
 
     /// <summary>What the four layers need again.</summary>
@@ -44,9 +49,11 @@ public sealed class OptBlock : IBlock<OptBlock.Saved>
         NormSaved attentionNorm = default;
         NormSaved mlpNorm = default;
         Tensor h = _attention.Forward(pass, _normsLast ? x : _attentionNorm.Forward(pass, x, out attentionNorm), out AttentionLayer.Saved attention);
+        _attentionDropout.ForwardInPlace(pass, h);
         Add.Forward(pass.Stream, y: h, x: h, residual: x);
         h = _normsLast ? _attentionNorm.Forward(pass, h, out attentionNorm) : h;
         Tensor y = _mlp.Forward(pass, _normsLast ? h : _mlpNorm.Forward(pass, h, out mlpNorm), out MlpLayer.Saved mlp);
+        _mlpDropout.ForwardInPlace(pass, y);
         Add.Forward(pass.Stream, y: y, x: y, residual: h);
         y = _normsLast ? _mlpNorm.Forward(pass, y, out mlpNorm) : y;
         saved = new Saved(attentionNorm, attention, mlpNorm, mlp);
@@ -57,11 +64,11 @@ public sealed class OptBlock : IBlock<OptBlock.Saved>
     public Tensor Backward(Pass pass, Tensor dy, in Saved saved)
     {
         dy = _normsLast ? _mlpNorm.Backward(pass, dy, saved.MlpNorm) : dy;
-        Tensor dh = _mlp.Backward(pass, dy, saved.Mlp);
+        Tensor dh = _mlp.Backward(pass, _mlpDropout.Forward(pass, dy), saved.Mlp);
         dh = _normsLast ? dh : _mlpNorm.Backward(pass, dh, saved.MlpNorm);
         Add.Forward(pass.Stream, y: dh, x: dh, residual: dy);
         dh = _normsLast ? _attentionNorm.Backward(pass, dh, saved.AttentionNorm) : dh;
-        Tensor dx = _attention.Backward(pass, dh, saved.Attention);
+        Tensor dx = _attention.Backward(pass, _attentionDropout.Forward(pass, dh), saved.Attention);
         dx = _normsLast ? dx : _attentionNorm.Backward(pass, dx, saved.AttentionNorm);
         Add.Forward(pass.Stream, y: dx, x: dx, residual: dh);
         return dx;

@@ -13,7 +13,6 @@ internal static class OptConfig
     /// <summary>The config, or a refusal of what the family cannot be.</summary>
     public static ModelConfig Read(JsonFields fields)
     {
-        fields.Require("layerdrop", fields.Number("layerdrop", missing: 0) == 0, "0: no block is left out");
         fields.Require("layer_norm_elementwise_affine", fields.Flag("layer_norm_elementwise_affine", missing: true), "true: norms have weights");
         ModelConfig sizes = ConfigFields.ReadSizes(fields, FeedForward);
         bool normsFirst = fields.Flag("do_layer_norm_before", missing: true);
@@ -30,7 +29,12 @@ internal static class OptConfig
             AttentionBias = hasBiases,
             AttentionOutputBias = hasBiases,
             MlpBias = hasBiases,
-            Dropout = fields.Number("dropout", missing: 0.1),
+            Dropout = sizes.Dropout with
+            {
+                Hidden = ConfigFields.ReadShare(fields, "dropout", missing: 0.1),
+                Activation = ConfigFields.ReadShare(fields, "activation_dropout", missing: 0),
+                Block = ConfigFields.ReadShare(fields, "layerdrop", missing: 0),
+            },
             Activation = fields.Text("activation_function") switch
             {
                 null or "relu" => Activation.Relu,
@@ -49,9 +53,9 @@ internal static class OptConfig
         fields["_remove_final_layer_norm"] = !config.NormsLast && !config.HasFinalNorm;
         fields["enable_bias"] = config.MlpBias;
         fields["activation_function"] = config.Activation == Activation.Gelu ? "gelu" : "relu";
-        fields["dropout"] = config.Dropout;
-        fields["attention_dropout"] = 0.0;
-        fields["layerdrop"] = 0.0;
+        fields["dropout"] = config.Dropout.Hidden;
+        fields["activation_dropout"] = config.Dropout.Activation;
+        fields["layerdrop"] = config.Dropout.Block;
         return fields;
     }
 }

@@ -150,6 +150,11 @@ public sealed class FinetuneRun(Recipe recipe, Device device, bool resume, IRunW
             $"{data.Train.Rows:N0} rows of up to {data.Train.LongestRow} tokens, {data.Train.TrainedTokens:N0} of {data.Train.Tokens:N0} tokens trained; "
             + $"{steps:N0} steps of {recipe.Training.BatchSize} rows; {trainer.Plan.TotalBytes / 1e6:N0} MB planned");
 
+        if (start.Config.Dropout.Hidden > 0)
+        {
+            watcher.Note(FormattableString.Invariant($"dropout {start.Config.Dropout.Hidden}, {(recipe.Model.Dropout is null ? "as the model's config.json says; model.dropout: 0 trains without" : "as the recipe says")}"));
+        }
+
         string recipeText = RecipeWriter.ToYaml(recipe);
         CheckpointWriter writer = new(folder.CheckpointsPath, recipe.Checkpoint.Keep);
         Resume(folder, trainer, recipeText);

@@ -49,6 +49,9 @@ public sealed record ModelRecipe
     /// <summary>A size of <see cref="Family"/>.</summary>
     public string? Size { get; init; }
 
+    /// <summary>The share of hidden numbers that training leaves out, and nothing else; null for all that the model's config says.</summary>
+    public double? Dropout { get; init; }
+
     /// <summary>The folder of the tokenizer files; null means that of <see cref="Path"/>.</summary>
     public string? Tokenizer { get; init; }
 }

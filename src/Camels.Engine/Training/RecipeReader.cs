@@ -79,6 +79,7 @@ public static class RecipeReader
             Family = section.Text("family"),
             Size = section.Text("size"),
             Tokenizer = section.Text("tokenizer"),
+            Dropout = section.Has("dropout") ? section.Number("dropout", fallback: 0, least: 0, below: 1) : null,
         };
         string? initialize = section.Text("initialize");
         section.Finish();

@@ -112,6 +112,11 @@ public static partial class RecipeWriter
         {
             yield return ("model.tokenizer", Text(model.Tokenizer));
         }
+
+        if (model.Dropout is double dropout)
+        {
+            yield return ("model.dropout", Number(dropout));
+        }
     }
 
     private static IEnumerable<(string Key, string Value)> Data(DataRecipe data)

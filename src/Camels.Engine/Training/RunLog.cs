@@ -46,6 +46,11 @@ public sealed class RunLog : IDisposable
             _json.WriteNumber("skipped"u8, result.Skipped);
         }
 
+        if (result.Dropout > 0)
+        {
+            _json.WriteNumber("dropout"u8, result.Dropout);
+        }
+
         _json.WriteNumber("tokens"u8, result.Tokens);
         _json.WriteNumber("trained_tokens"u8, result.TrainedTokens);
         _json.WriteNumber("seconds"u8, result.Seconds);

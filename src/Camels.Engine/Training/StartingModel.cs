@@ -78,6 +78,8 @@ public sealed class StartingModel : IDisposable
             ? null
             : AdapterTargets.Resolve(recipe.Adapter, config.Family) with { BaseModel = recipe.Model.Path is string path ? Path.GetFullPath(path) : null },
         Trained = recipe.Train,
+        Dropout = config.Dropout.ForTraining(
+            config.Family, recipe.Model.Dropout, Path.Combine(recipe.Model.Path ?? recipe.Model.Size!, ModelConfigFile.Name)),
     };
 
     private static ModelConfig Preset(ModelRecipe recipe, ITokenizer tokenizer)

@@ -24,6 +24,9 @@ public readonly record struct StepResult(
     /// <summary>How often the step had been tried before and overflowed.</summary>
     public int Skipped { get; init; }
 
+    /// <summary>The share of the model's hidden numbers that the step left out.</summary>
+    public double Dropout { get; init; }
+
     /// <summary>True where a step that is not finite may have changed a part of the weights: one pass that steps as it goes.</summary>
     public bool MayBePartlyApplied { get; init; }
 
@@ -79,6 +82,11 @@ public sealed class Trainer : IDisposable
         {
             throw CamelsException.Usage(
                 $"sharding.lanes {_lanes} and lanes_per_call {_lanesPerCall} must be powers of two, the second not above the first");
+        }
+
+        if (!device.IsHost && (model.Config.HasDropout || model.Config.Adapter is not null))
+        {
+            throw CamelsException.Usage("dropout and adapters have no GPU kernel in this version: use --device cpu, or model.dropout: 0 and no adapter");
         }
 
         int calls = _lanes / _lanesPerCall;
@@ -160,6 +168,7 @@ public sealed class Trainer : IDisposable
         {
             LossScale = LossScale?.Factor,
             Skipped = LossScale?.SkippedInARow ?? 0,
+            Dropout = _model.Config.Dropout.Hidden,
             MayBePartlyApplied = _fused is { TakesTwoPasses: false },
         };
         if (result.IsFinite)
@@ -337,7 +346,7 @@ public sealed class Trainer : IDisposable
 
     private PassKey KeyOfPass() => new(
         _batch.Tokens, _batch.TrainedTokens, _batch.DocumentBounds.Shape[0], Optimizer.Parameters[0].Gradient.Address,
-        IsObserved: Pass.Observer is not null, _model.Config.Adapter is { Dropout: > 0 } ? Pass.DropoutSeed : null);
+        IsObserved: Pass.Observer is not null, _model.Config.HasDropout ? Pass.DropoutSeed : null);
 
     /// <summary>What sizes, addresses and numbers of a pass's launches depend on.</summary>
     private readonly record struct PassKey(int Tokens, int TrainedTokens, int Bounds, nint Gradients, bool IsObserved, ulong? DropoutSeed);

@@ -20,7 +20,7 @@ internal static class AdapterCheck
         TensorFiles weights = isQuantized ? goldenCase.OpenFile(QuantizedName) : files.Weights;
         ILanguageModel Open(Precision precision)
         {
-            ModelConfig config = files.Config with { Adapter = adapter.Settings with { QuantizedBase = isQuantized } };
+            ModelConfig config = files.Config with { Dropout = default, Adapter = adapter.Settings with { QuantizedBase = isQuantized } };
             ILanguageModel model = ModelCatalog.Create(config, precision, device);
             ModelWeights.Load(model, weights);
             adapter.Load(model);

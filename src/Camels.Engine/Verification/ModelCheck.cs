@@ -43,7 +43,7 @@ public static class ModelCheck
 
             ILanguageModel Open(Precision precision)
             {
-                ILanguageModel opened = ModelCatalog.Create(files.Config, precision, device);
+                ILanguageModel opened = ModelCatalog.Create(files.Config with { Dropout = default }, precision, device);     // as the reference's numbers
                 ModelWeights.Load(opened, files.Weights);
                 return opened;
             }

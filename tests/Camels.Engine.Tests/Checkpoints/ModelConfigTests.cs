@@ -66,6 +66,7 @@ public class ModelConfigTests
     [InlineData("rope_parameters", "{\"rope_theta\": 5e5, \"rope_type\": \"default\"}", true)]
     [InlineData("dtype", "\"bfloat16\"", true)]
     [InlineData("hidden_size", "64.0", false)]
+    [InlineData("attention_dropout", "0.1", true)]
     [InlineData("rms_norm_eps", "9.999999974752427e-07", true)]
     public void AcceptedValuesSurviveWriting(string name, string value, bool differsFromDefault)
     {
@@ -85,7 +86,7 @@ public class ModelConfigTests
     [InlineData("rope_parameters", "{\"rope_type\": \"yarn\"}", "\"linear\" or \"llama3\"")]
     [InlineData("mlp_bias", "1", "true or false")]
     [InlineData("pretraining_tp", "2", "1")]
-    [InlineData("attention_dropout", "0.1", "0")]
+    [InlineData("attention_dropout", "1", "a number from 0, below 1")]
     [InlineData("quantization_config", "{\"bits\": 4}", "none")]
     [InlineData("sliding_window", "1024", "at least max_position_embeddings, 2048")]
     [InlineData("partial_rotary_factor", "0.5", "1")]

@@ -17,10 +17,12 @@ internal static class TinyModels
         ["llama with biases"] = TinyLlama.Config() with { AttentionBias = true, AttentionOutputBias = true, MlpBias = true },
         ["qwen2"] = TinyLlama.Config(tied: true) with { Family = ModelFamily.Qwen2, AttentionBias = true },
         ["opt"] = Opt,
-        ["opt norms last"] = Opt with { NormsLast = true, HasFinalNorm = false, EmbeddingSize = 12 },
+        ["opt norms last"] = Opt with { NormsLast = true, HasFinalNorm = false, EmbeddingSize = 12, Dropout = new DropoutShares(0.2) },
+        ["opt with dropout"] = Opt with { Dropout = new DropoutShares(0.3) },
         ["opt untied without biases"] = Opt with { TiedEmbeddings = false, AttentionBias = false, AttentionOutputBias = false, MlpBias = false, HasFinalNorm = false },
         ["neox parallel"] = GptNeoX,
-        ["neox sequential"] = GptNeoX with { ParallelResidual = false, TiedEmbeddings = true },
+        ["neox parallel with dropout"] = GptNeoX with { Dropout = new DropoutShares(0.3) },
+        ["neox sequential"] = GptNeoX with { ParallelResidual = false, TiedEmbeddings = true, Dropout = new DropoutShares(0.2) },
     };
 
     /// <summary>One of each family's main variants, for tests that take long.</summary>

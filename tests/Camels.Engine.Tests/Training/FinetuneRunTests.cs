@@ -22,7 +22,7 @@ public sealed class FinetuneRunTests : IDisposable
     public FinetuneRunTests()
     {
         Environment.SetEnvironmentVariable("CAMELS_CACHE", Path.Combine(_folder, "cache"));
-        WriteModel(Path.Combine(_folder, "base"), vocabulary: 260);
+        WriteModel(Path.Combine(_folder, "base"), Llama(vocabulary: 260));
         using StreamWriter data = new(Path.Combine(_folder, "data.jsonl"));
         Random random = new(5);
         for (int i = 0; i < 60; i++)
@@ -226,10 +226,38 @@ public sealed class FinetuneRunTests : IDisposable
         Assert.Equal(Losses(straight.Output), Losses(recipe.Output));
     }
 
+    // transformers trains OPT with its config's dropout: so does a run, unless its recipe says otherwise.
+    [Fact]
+    public void A_run_drops_what_the_models_config_says_and_says_so()
+    {
+        ModelConfig opt = TinyModels.Config("opt") with { VocabularySize = 260, BosId = 256, EosIds = [257], Dropout = new DropoutShares(0.2) };
+        WriteModel(Path.Combine(_folder, "base"), opt);
+        Recipe recipe = RecipeFor("dropping", steps: 4);
+        CountingWatcher watcher = new(int.MaxValue);
+        _ = Run(recipe, resume: false, watcher, Device.OpenCpu(threads: 2));
+        Assert.Contains(watcher.Notes, note => note.StartsWith("dropout 0.2, as the model's config.json says", StringComparison.Ordinal));
+        Assert.Equal([0.2, 0.2, 0.2, 0.2], Logged(recipe.Output, "dropout"));
+        using (HuggingFaceFolder trained = HuggingFaceFolder.Open(Path.Combine(recipe.Output, "model")))
+        {
+            Assert.Equal(new DropoutShares(0.2), trained.Config.Dropout);
+        }
+
+        Recipe none = recipe with { Output = recipe.Output + "-none", Model = recipe.Model with { Dropout = 0 } };
+        _ = Run(none, resume: false, stopAfter: int.MaxValue);
+        WriteModel(Path.Combine(_folder, "base"), opt with { Dropout = new DropoutShares(Attention: 0.1) });
+        Assert.Equal(ExitCode.BadInput, Assert.Throws<CamelsException>(
+            () => Run(recipe with { Output = recipe.Output + "-refused" }, resume: false, stopAfter: 1)).Code);
+        Recipe also = none with { Output = none.Output + "-also" };
+        _ = Run(also, resume: false, stopAfter: int.MaxValue);
+        Assert.NotEqual(Losses(recipe.Output), Losses(none.Output));
+        Assert.Equal(Losses(none.Output), Losses(also.Output));
+        Assert.DoesNotContain("dropout", File.ReadAllText(Path.Combine(none.Output, "log.jsonl")));
+    }
+
     [Fact]
     public void A_tokenizer_larger_than_the_model_is_refused()
     {
-        WriteModel(Path.Combine(_folder, "small"), vocabulary: 259);
+        WriteModel(Path.Combine(_folder, "small"), Llama(vocabulary: 259));
         Recipe recipe = RecipeFor("mismatch", Steps) with { Model = new ModelRecipe { Path = Path.Combine(_folder, "small") } };
         Assert.Equal(ExitCode.BadInput, Assert.Throws<CamelsException>(() => Run(recipe, resume: false, stopAfter: 1)).Code);
     }
@@ -268,11 +296,12 @@ public sealed class FinetuneRunTests : IDisposable
         }
     }
 
-    private static void WriteModel(string folder, int vocabulary)
+    private static ModelConfig Llama(int vocabulary) => TinyLlama.Config() with { VocabularySize = vocabulary, BosId = 256, EosIds = [257] };
+
+    private static void WriteModel(string folder, ModelConfig config)
     {
         using Device device = Device.OpenCpu(threads: 1);
-        using ILanguageModel model = ModelCatalog.Create(
-            TinyLlama.Config() with { VocabularySize = vocabulary, BosId = 256, EosIds = [257] }, Precision.Fp32, device);
+        using ILanguageModel model = ModelCatalog.Create(config, Precision.Fp32, device);
         ModelCatalog.Randomize(model, device.Stream, seed: 3);
         HuggingFaceFolder.Export(folder, ModelWeights.ToWrite(model, companionFolder: null), replace: true);
         ByteTokenizerWriter.Write(

@@ -108,6 +108,7 @@ public class PackingBitTests
         byte[] embeddingGradient = [];
         Pass pass = new(device.Stream, arena, precision, batch)
         {
+            DropoutSeed = 11,
             Observer = (name, tensor) => embeddingGradient = name == "embedding.gradient" ? Bytes(tensor) : embeddingGradient,
         };
         Tensor losses = pass.NewStatistic(batch.TrainedTokens);

@@ -57,7 +57,7 @@ public sealed class RecipeTests
     public void Every_key_is_read()
     {
         Recipe recipe = Parse("""
-            model: {path: models/llama-7b, tokenizer: models/tok}
+            model: {path: models/llama-7b, tokenizer: models/tok, dropout: 0.25}
             data:
               sources:
                 - {dataset: alpaca, path: data/alpaca_data.json, examples: 1000}
@@ -89,7 +89,7 @@ public sealed class RecipeTests
             output: runs/y
             """);
         Assert.Equal(
-            new ModelRecipe { Path = "models/llama-7b", Tokenizer = "models/tok" }, recipe.Model);
+            new ModelRecipe { Path = "models/llama-7b", Tokenizer = "models/tok", Dropout = 0.25 }, recipe.Model);
         Assert.Equal([new("alpaca", "data/alpaca_data.json", 1000), new("messages", "a b: c#.jsonl")], recipe.Data.Sources);
         Assert.Equal(("other", 512, false, OverLength.Drop), (recipe.Data.Template, recipe.Data.SequenceLength, recipe.Data.Packing, recipe.Data.OverLength));
         Assert.Equal((0.01, 7, Compatibility.OpenInstruct2023, true),
@@ -225,7 +225,7 @@ public sealed class RecipeTests
             from steps in Gen.OneOf(Gen.Constant((int?)null), Gen.Choose(1, 1000).Select(value => (int?)value))
             select new Recipe
             {
-                Model = new ModelRecipe { Path = path },
+                Model = new ModelRecipe { Path = path, Dropout = steps is null ? null : 1.0 / (steps + 1) },
                 Data = new DataRecipe { Sources = [new DataSource(output, path, steps)], SequenceLength = steps },
                 Training = new TrainingRecipe { LearningRate = Math.Abs(rate.Get), Seed = seed, Steps = steps, WarmupSteps = steps },
                 Output = output,
