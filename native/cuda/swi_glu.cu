@@ -1,10 +1,12 @@
 #include "numbers.cuh"
 #include "pieces.cuh"
 
-template <typename T> DEVICE float swi_glu(float gated, float raised, T type) {
-    float opposite;
-    return gated * sigmoid(gated, opposite, type) * raised;
-}
+struct SwiGlu {
+    template <typename T> DEVICE float of(float gated, float raised, T type) {
+        float opposite;
+        return gated * sigmoid(gated, opposite, type) * raised;
+    }
+};
 
 // With s = sigmoid(g): d silu / dg = s * (1 + g * (1 - s)).
 struct SwiGluGradient { float gated, raised; };
@@ -14,34 +16,7 @@ template <typename T> DEVICE SwiGluGradient swi_glu_gradient(float dhidden, floa
     return {gradient * raised * fused(gated, opposite, 1.0f), gradient * gated};
 }
 
-// hidden = silu(gated) * raised, silu(g) = g * sigmoid(g). Threads as in pieces.cuh.
-//   hidden (elements)   gated (elements)   raised (elements)
-template <typename T>
-DEVICE void swi_glu_forward(T* hidden, const T* gated, const T* raised, long long elements) {
-    const int count = Piece<T>::count;
-    long long start = flat_start(count);
-    if (is_full(start, count, elements) && is_aligned_16(hidden, gated, raised)) {
-        Raw<T, count> raw_gated[flat_pieces], raw_raised[flat_pieces];
-        load_flat(raw_gated, gated + start);
-        load_flat(raw_raised, raised + start);
-        #pragma unroll
-        for (int k = 0; k < flat_pieces; k++) {
-            float g[count], r[count];
-            widen_raw(g, raw_gated[k]);
-            widen_raw(r, raw_raised[k]);
-            #pragma unroll
-            for (int i = 0; i < count; i++) g[i] = swi_glu(g[i], r[i], T());
-            store_flat(hidden + start, k, g);
-        }
-
-        return;
-    }
-
-    for (long long i = start + thread_x(); i < flat_end(start, count, elements); i += flat_threads) {
-        store(&hidden[i], swi_glu(widen(gated[i]), widen(raised[i]), T()));
-    }
-}
-
+// Threads as in pieces.cuh.
 //   dgated (elements)   draised (elements)   dhidden (elements)   gated (elements)   raised (elements); dgated may be dhidden
 template <typename T>
 DEVICE void swi_glu_backward(T* dgated, T* draised, const T* dhidden, const T* gated, const T* raised, long long elements) {
@@ -79,14 +54,16 @@ DEVICE void swi_glu_backward(T* dgated, T* draised, const T* dhidden, const T* g
     }
 }
 
+// hidden = silu(gated) * raised, silu(g) = g * sigmoid(g).
+//   hidden, gated, raised (elements)
 KERNEL BOUNDS(256, 4) swi_glu_forward_f32(float* hidden, const float* gated, const float* raised, long long elements) {
-    swi_glu_forward(hidden, gated, raised, elements);
+    map_flat<SwiGlu>(hidden, gated, raised, elements);
 }
 KERNEL BOUNDS(256, 4) swi_glu_forward_bf16(bf16* hidden, const bf16* gated, const bf16* raised, long long elements) {
-    swi_glu_forward(hidden, gated, raised, elements);
+    map_flat<SwiGlu>(hidden, gated, raised, elements);
 }
 KERNEL BOUNDS(256, 4) swi_glu_forward_f16(f16* hidden, const f16* gated, const f16* raised, long long elements) {
-    swi_glu_forward(hidden, gated, raised, elements);
+    map_flat<SwiGlu>(hidden, gated, raised, elements);
 }
 
 KERNEL BOUNDS(256, 3) swi_glu_backward_f32(

@@ -99,3 +99,16 @@ template <typename T> DEVICE float normal_distribution(float x, float& density, 
     float tail = e * (u * g);
     return x < 0.0f ? tail : 1.0f - tail;
 }
+
+// Austin Appleby's finalizer of 32 bits (MurmurHash3).
+DEVICE unsigned int mixed_bits(unsigned int bits) {
+    bits = (bits ^ bits >> 16) * 0x85EBCA6Bu;
+    bits = (bits ^ bits >> 13) * 0xC2B2AE35u;
+    return bits ^ bits >> 16;
+}
+
+// A finite single to the bf16 below or above, away from zero with the share that keeps the mean: a random number below one step is added, and what is
+// below a step cut off. The bits are a function of seed and element.
+DEVICE float rounded_at_random(float v, unsigned int seed, unsigned int element) {
+    return bits_to_float((float_to_bits(v) + (mixed_bits(seed + element * 0x9E3779B9u) & 0xFFFFu)) & 0xFFFF0000u);
+}

@@ -41,3 +41,49 @@ template <typename T, int count> DEVICE void store_flat(T* block, int k, const f
     pack_raw(raw, v);
     store_words(block + (k * flat_threads + (int)thread_x()) * count, raw.words);
 }
+
+// y[i] = F::of(x[i]), and y[i] = F::of(a[i], b[i]), each with an element of T as last argument. y may be an input.
+template <typename F, typename T> DEVICE void map_flat(T* y, const T* x, long long elements) {
+    const int count = Piece<T>::count;
+    long long start = flat_start(count);
+    if (is_full(start, count, elements) && is_aligned_16(y, x)) {
+        Raw<T, count> raw[flat_pieces];
+        load_flat(raw, x + start);
+        #pragma unroll
+        for (int k = 0; k < flat_pieces; k++) {
+            float v[count];
+            widen_raw(v, raw[k]);
+            #pragma unroll
+            for (int i = 0; i < count; i++) v[i] = F::of(v[i], T());
+            store_flat(y + start, k, v);
+        }
+
+        return;
+    }
+
+    for (long long i = start + thread_x(); i < flat_end(start, count, elements); i += flat_threads) store(&y[i], F::of(widen(x[i]), T()));
+}
+template <typename F, typename T> DEVICE void map_flat(T* y, const T* a, const T* b, long long elements) {
+    const int count = Piece<T>::count;
+    long long start = flat_start(count);
+    if (is_full(start, count, elements) && is_aligned_16(y, a, b)) {
+        Raw<T, count> raw_a[flat_pieces], raw_b[flat_pieces];
+        load_flat(raw_a, a + start);
+        load_flat(raw_b, b + start);
+        #pragma unroll
+        for (int k = 0; k < flat_pieces; k++) {
+            float v[count], w[count];
+            widen_raw(v, raw_a[k]);
+            widen_raw(w, raw_b[k]);
+            #pragma unroll
+            for (int i = 0; i < count; i++) v[i] = F::of(v[i], w[i], T());
+            store_flat(y + start, k, v);
+        }
+
+        return;
+    }
+
+    for (long long i = start + thread_x(); i < flat_end(start, count, elements); i += flat_threads) {
+        store(&y[i], F::of(widen(a[i]), widen(b[i]), T()));
+    }
+}

@@ -21,7 +21,7 @@ public sealed class Optimizer : IDisposable
     private readonly bool[] _decays;
     private readonly DeviceMemory _memory;
     private readonly DType _wide;
-    private readonly NarrowMoments? _narrowMoments;
+    private readonly DeviceMemory? _narrowWorkspace;
     private readonly float[] _blockSums;
     private readonly double[] _wideBlockSums;
 
@@ -48,7 +48,9 @@ public sealed class Optimizer : IDisposable
         int blocks = _firstBlocks[^1];
         _blockSums = new float[_wide == DType.F64 ? 0 : blocks];
         _wideBlockSums = new double[_wide == DType.F64 ? blocks : 0];
-        _narrowMoments = settings.Adam.Moments == MomentStorage.Wide || settings.Optimizer == OptimizerKind.Sgd ? null : new NarrowMoments(stream, (ulong)settings.Seed);
+        _narrowWorkspace = settings.Adam.Moments == MomentStorage.Wide || settings.Optimizer == OptimizerKind.Sgd
+            ? null
+            : DeviceMemory.Allocate(stream.Device, (long)AdamW.NarrowWorkspaceElements(stream.Device) * DType.F32.Bytes());
         _memory = DeviceMemory.Allocate(stream.Device, (long)blocks * _wide.Bytes());
     }
 
@@ -159,7 +161,7 @@ public sealed class Optimizer : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        _narrowMoments?.Dispose();
+        _narrowWorkspace?.Dispose();
         _memory.Dispose();
     }
 
@@ -199,9 +201,9 @@ public sealed class Optimizer : IDisposable
             GradientScale = gradientScale,
             Step = checked((int)step),
         };
-        if (_narrowMoments is not null)
+        if (_narrowWorkspace is not null)
         {
-            _narrowMoments.Update(parameter, in settings);
+            UpdateNarrow(parameter, in settings);
             return;
         }
 
@@ -209,6 +211,12 @@ public sealed class Optimizer : IDisposable
             _stream, weight: parameter.Weight, master: parameter.Master, firstMoment: parameter.FirstMoment,
             secondMoment: parameter.SecondMoment, gradient: parameter.Gradient, in settings);
     }
+
+    private void UpdateNarrow(Parameter parameter, in AdamWSettings settings) => AdamW.UpdateNarrow(
+        _stream, weight: parameter.Weight, master: parameter.Master,
+        new NarrowMoments(parameter.FirstMoment, parameter.SecondMoment, parameter.FirstMomentScales, parameter.SecondMomentScales),
+        gradient: parameter.Gradient, workspace: _narrowWorkspace!.View(offsetBytes: 0, DType.F32, AdamW.NarrowWorkspaceElements(_stream.Device)),
+        seed: (uint)RandomBits.At((ulong)Settings.Seed, RandomBits.StreamOf(parameter.Name), (ulong)settings.Step), in settings);
 
     private Tensor BlockSums(int first, int blocks) => _memory.View((long)first * _wide.Bytes(), _wide, blocks);
 

@@ -55,9 +55,6 @@ internal sealed class CudaDevice : IDisposable
         }
     }
 
-    /// <summary>What an operator throws that has no kernel.</summary>
-    public static NotSupportedException NoKernel(string name) => new($"{name} has no GPU kernel in this version: use --device cpu");
-
     /// <inheritdoc/>
     public void Dispose()
     {

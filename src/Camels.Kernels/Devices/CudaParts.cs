@@ -10,6 +10,7 @@ internal static class CudaParts
     public const int ColumnsPerThread = 16;
 
     private const int FlatThreads = 256;
+    private const int PieceBytes = 16;
     private const int FlatBytesPerThread = 32;
     private const int ThreadsPerMultiprocessor = 2048;
     private const int MostBlocksPerMultiprocessor = 16;
@@ -29,6 +30,17 @@ internal static class CudaParts
         long atOnce = (long)perMultiprocessor * stream.Device.Cuda!.Properties.Multiprocessors;
         return new LaunchSize(Math.Min(rows, atOnce), threads, SharedBytes: sharedBytes);
     }
+
+    /// <summary>Threads of a block that takes rows in pieces of 16 bytes, as many as a row has pieces; which thread takes what is no matter.</summary>
+    public static int PieceThreads(int columns, DType dtype)
+    {
+        long pieces = ((long)columns * dtype.Bytes() + PieceBytes - 1) / PieceBytes;
+        return (int)Math.Clamp((pieces + WarpThreads - 1) / WarpThreads * WarpThreads, WarpThreads, FlatThreads);
+    }
+
+    /// <summary>Throws where a tensor holds other numbers than singles.</summary>
+    public static void RequireSingles(Tensor tensor) =>
+        TensorChecks.RequireThat(tensor.DType == DType.F32, $"{tensor}: a GPU keeps statistics in F32");
 
     /// <summary>Throws where a row is longer than a block can take.</summary>
     public static void RequireChannels(int channels, int most) =>

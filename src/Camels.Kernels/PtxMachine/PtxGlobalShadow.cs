@@ -1,13 +1,16 @@
 namespace Camels.Kernels;
 
-/// <summary>For each word of an allocation who wrote and who read it last in the current launch.</summary>
+/// <summary>For each two bytes of an allocation, the smallest element that lanes share, who wrote and who read them last in the current launch.</summary>
 internal sealed class PtxGlobalShadow(long bytes)
 {
-    private const int PageWords = 1024;
+    /// <summary>Bytes of a cell.</summary>
+    public const int CellBytes = 2;
 
-    private readonly Cell[]?[] _pages = new Cell[]?[(bytes / 4 / PageWords) + 1];
+    private const int PageCells = 2048;
 
-    /// <summary>What is remembered of a word. Blocks are counted from 1; 0 is nobody, <see cref="Several"/> more than one.</summary>
+    private readonly Cell[]?[] _pages = new Cell[]?[(bytes / CellBytes / PageCells) + 1];
+
+    /// <summary>What is remembered of a cell's bytes. Blocks are counted from 1; 0 is nobody, <see cref="Several"/> more than one.</summary>
     internal struct Cell
     {
         public const uint Several = uint.MaxValue;
@@ -26,11 +29,11 @@ internal sealed class PtxGlobalShadow(long bytes)
         public bool IsReadByWarps;
     }
 
-    /// <summary>The cell of a word, empty where it is of another launch.</summary>
-    public ref Cell At(long word, uint launch)
+    /// <summary>A cell, empty where it is of another launch.</summary>
+    public ref Cell At(long number, uint launch)
     {
-        Cell[] page = _pages[word / PageWords] ??= new Cell[PageWords];
-        ref Cell cell = ref page[word % PageWords];
+        Cell[] page = _pages[number / PageCells] ??= new Cell[PageCells];
+        ref Cell cell = ref page[number % PageCells];
         if (cell.Launch != launch)
         {
             cell = new Cell { Launch = launch };

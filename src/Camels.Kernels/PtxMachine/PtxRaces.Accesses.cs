@@ -5,6 +5,8 @@ namespace Camels.Kernels;
 /// <summary>The accesses of lanes and of engines.</summary>
 internal sealed unsafe partial class PtxRaces
 {
+    private const int WordBytes = 4;
+
     private readonly PtxSharedShadow _shared;
     private readonly uint _launch;
     private readonly List<(int Word, int Agent, int Group)> _underway = [];
@@ -131,9 +133,9 @@ internal sealed unsafe partial class PtxRaces
         {
             int lane = BitOperations.TrailingZeroCount(bits);
             ulong offset = addresses[lane] - allocation.Address;
-            for (long word = (long)(offset / 4); word * 4 < (long)offset + bytes; word++)
+            for (long cell = (long)offset / PtxGlobalShadow.CellBytes; cell * PtxGlobalShadow.CellBytes < (long)offset + bytes; cell++)
             {
-                CheckGlobal(warp, lane, ref shadow.At(word, _launch), MaskOf(offset, bytes, word), isWrite, addresses[lane]);
+                CheckGlobal(warp, lane, ref shadow.At(cell, _launch), MaskOf(offset, bytes, cell, PtxGlobalShadow.CellBytes), isWrite, addresses[lane]);
             }
         }
 
@@ -141,20 +143,20 @@ internal sealed unsafe partial class PtxRaces
         {
             int lane = BitOperations.TrailingZeroCount(bits);
             ulong offset = addresses[lane] - allocation.Address;
-            for (long word = (long)(offset / 4); word * 4 < (long)offset + bytes; word++)
+            for (long cell = (long)offset / PtxGlobalShadow.CellBytes; cell * PtxGlobalShadow.CellBytes < (long)offset + bytes; cell++)
             {
-                RememberGlobal(warp, lane, ref shadow.At(word, _launch), MaskOf(offset, bytes, word), isWrite);
+                RememberGlobal(warp, lane, ref shadow.At(cell, _launch), MaskOf(offset, bytes, cell, PtxGlobalShadow.CellBytes), isWrite);
             }
         }
     }
 
     private static int WordOf(uint address) => (int)((address - PtxBlock.SharedStart) / 4);
 
-    // Which bytes of a word an access touches.
-    private static int MaskOf(ulong offset, int bytes, long word)
+    // Which bytes of a cell an access touches.
+    private static int MaskOf(ulong offset, int bytes, long cell, int cellBytes)
     {
-        int first = (int)Math.Max(0, (long)offset - (word * 4));
-        int end = (int)Math.Min(4, (long)offset + bytes - (word * 4));
+        int first = (int)Math.Max(0, (long)offset - (cell * cellBytes));
+        int end = (int)Math.Min(cellBytes, (long)offset + bytes - (cell * cellBytes));
         return (1 << end) - (1 << first);
     }
 
@@ -163,7 +165,7 @@ internal sealed unsafe partial class PtxRaces
         uint offset = address - PtxBlock.SharedStart;
         for (int word = (int)(offset / 4); word * 4 < offset + bytes; word++)
         {
-            int byteMask = MaskOf(offset, bytes, word);
+            int byteMask = MaskOf(offset, bytes, word, WordBytes);
             if (_shared.TryWrite(word, byteMask, out int agent, out uint time, out int otherLane, out int line))
             {
                 RequireKnown(warp, lane, address, isWrite, agent, time, otherLane, line);
@@ -210,7 +212,7 @@ internal sealed unsafe partial class PtxRaces
         {
             if (isWrite)
             {
-                _shared.SetWrite(word, MaskOf(offset, bytes, word), agent, time, lane, line);
+                _shared.SetWrite(word, MaskOf(offset, bytes, word, WordBytes), agent, time, lane, line);
             }
             else
             {

@@ -62,10 +62,12 @@ public class MomentStorageTests
         unit.Allocate(device);
         unit.AllocateTraining(gradientLevels: 0, MomentStorage.Bf16);
         parameter.SecondMoment.AsSpan<BFloat16>().Fill((BFloat16)1f);
-        using NarrowMoments moments = new(device.Stream, seed: 3);
-        for (int step = 1; step <= 20; step++)
+        using DeviceMemory memory = DeviceMemory.Allocate(device, AdamW.NarrowWorkspaceElements(device) * sizeof(float));
+        Tensor workspace = memory.View(0, DType.F32, AdamW.NarrowWorkspaceElements(device));
+        NarrowMoments moments = new(parameter.FirstMoment, parameter.SecondMoment, parameter.FirstMomentScales, parameter.SecondMomentScales);
+        for (uint step = 1; step <= 20; step++)
         {
-            moments.Update(parameter, new AdamWSettings
+            AdamW.UpdateNarrow(device.Stream, parameter.Weight, parameter.Master, moments, parameter.Gradient, workspace, seed: step, new AdamWSettings
             {
                 LearningRate = 0,
                 Beta1 = 0.9,
@@ -73,7 +75,7 @@ public class MomentStorageTests
                 Epsilon = 1e-8,
                 WeightDecay = 0,
                 GradientScale = 1,
-                Step = step,
+                Step = (int)step,
             });
         }
 

@@ -28,15 +28,7 @@ public static unsafe partial class AdamW
             SecondMoment = secondMoment.Pointer<float>(),
             Gradient = gradient.Pointer<float>(),
             Elements = weight.Elements,
-            Scale = (float)settings.GradientScale,
-            Beta1 = (float)settings.Beta1,
-            Rest1 = (float)(1 - settings.Beta1),
-            Beta2 = (float)settings.Beta2,
-            Rest2 = (float)(1 - settings.Beta2),
-            Keep = (float)(1 - (settings.LearningRate * settings.WeightDecay)),
-            Rate = (float)(settings.LearningRate / settings.Correction1),
-            Root = (float)settings.RootOfCorrection2,
-            Epsilon = (float)settings.Epsilon,
+            A = new AdamWConstants(settings),
         };
         stream.Device.Workers.Run(ref work, CpuParts.OfElements(work.Elements).Count);
     }
@@ -50,28 +42,21 @@ public static unsafe partial class AdamW
         public float* SecondMoment;
         public float* Gradient;
         public long Elements;
-        public float Scale;
-        public float Beta1;
-        public float Rest1;
-        public float Beta2;
-        public float Rest2;
-        public float Keep;
-        public float Rate;
-        public float Root;
-        public float Epsilon;
+        public AdamWConstants A;
 
         public readonly void Run(int part, int worker)
         {
+            AdamWConstants a = A;
             int width = Vector<float>.Count;
             nint end = (nint)CpuParts.EndElement(part, Elements);
             nint i = (nint)CpuParts.FirstElement(part);
             for (; i <= end - width; i += width)
             {
-                Vector<float> g = CpuF32.Load(Gradient, i) * Scale;
-                Vector<float> m = Vector.FusedMultiplyAdd(g, new Vector<float>(Rest1), CpuF32.Load(FirstMoment, i) * Beta1);
-                Vector<float> v = (CpuF32.Load(SecondMoment, i) * Beta2) + (g * Rest2 * g);
-                Vector<float> w = (CpuF32.Load(Master, i) * Keep)
-                    - (m * Rate / ((Vector.SquareRoot(v) / Root) + new Vector<float>(Epsilon)));
+                Vector<float> g = CpuF32.Load(Gradient, i) * a.Scale;
+                Vector<float> m = Vector.FusedMultiplyAdd(g, new Vector<float>(a.Rest1), CpuF32.Load(FirstMoment, i) * a.Beta1);
+                Vector<float> v = (CpuF32.Load(SecondMoment, i) * a.Beta2) + (g * a.Rest2 * g);
+                Vector<float> w = (CpuF32.Load(Master, i) * a.Keep)
+                    - (m * a.Rate / ((Vector.SquareRoot(v) / a.Root) + new Vector<float>(a.Epsilon)));
                 CpuF32.Store(FirstMoment, i, m);
                 CpuF32.Store(SecondMoment, i, v);
                 CpuF32.Store(Master, i, w);
@@ -81,10 +66,10 @@ public static unsafe partial class AdamW
 
             for (; i < end; i++)
             {
-                float g = Gradient[i] * Scale;
-                float m = MathF.FusedMultiplyAdd(g, Rest1, FirstMoment[i] * Beta1);
-                float v = (SecondMoment[i] * Beta2) + (g * Rest2 * g);
-                float w = (Master[i] * Keep) - (m * Rate / ((MathF.Sqrt(v) / Root) + Epsilon));
+                float g = Gradient[i] * a.Scale;
+                float m = MathF.FusedMultiplyAdd(g, a.Rest1, FirstMoment[i] * a.Beta1);
+                float v = (SecondMoment[i] * a.Beta2) + (g * a.Rest2 * g);
+                float w = (Master[i] * a.Keep) - (m * a.Rate / ((MathF.Sqrt(v) / a.Root) + a.Epsilon));
                 FirstMoment[i] = m;
                 SecondMoment[i] = v;
                 Master[i] = w;

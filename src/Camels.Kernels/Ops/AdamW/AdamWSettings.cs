@@ -30,3 +30,17 @@ public readonly record struct AdamWSettings
     /// <summary>Divides the root of the second moment.</summary>
     internal double RootOfCorrection2 => Math.Sqrt(1 - Math.Pow(Beta2, Step));
 }
+
+/// <summary>What a step computes with, in singles, the same on every device that computes in them.</summary>
+internal readonly struct AdamWConstants(in AdamWSettings settings)
+{
+    public readonly float Scale = (float)settings.GradientScale;
+    public readonly float Beta1 = (float)settings.Beta1;
+    public readonly float Rest1 = (float)(1 - settings.Beta1);
+    public readonly float Beta2 = (float)settings.Beta2;
+    public readonly float Rest2 = (float)(1 - settings.Beta2);
+    public readonly float Keep = (float)(1 - (settings.LearningRate * settings.WeightDecay));
+    public readonly float Rate = (float)(settings.LearningRate / settings.Correction1);
+    public readonly float Root = (float)settings.RootOfCorrection2;
+    public readonly float Epsilon = (float)settings.Epsilon;
+}

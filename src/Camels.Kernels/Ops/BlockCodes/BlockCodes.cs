@@ -30,7 +30,7 @@ public static partial class BlockCodes
             case DeviceKind.Plain: EncodeReference<float>(codes, scales, x, table, x.Elements); break;
             case DeviceKind.Cpu: EncodeCpu(stream, codes, scales, x, table); break;
             case DeviceKind.Planning: break;
-            default: throw CudaDevice.NoKernel("BlockCodes.Encode");
+            default: EncodeCuda(stream, codes, scales, x, isSigned); break;
         }
     }
 
@@ -46,7 +46,7 @@ public static partial class BlockCodes
             case DeviceKind.Plain: DecodeReference<float>(x, codes, scales, table, x.Elements); break;
             case DeviceKind.Cpu: DecodeCpu(stream, x, codes, scales, table); break;
             case DeviceKind.Planning: break;
-            default: throw CudaDevice.NoKernel("BlockCodes.Decode");
+            default: DecodeCuda(stream, x, codes, scales, isSigned); break;
         }
     }
 

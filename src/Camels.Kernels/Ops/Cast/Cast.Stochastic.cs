@@ -23,24 +23,15 @@ public static unsafe partial class Cast
     {
         x.RequireLike(DType.F32, x);
         y.RequireLike(DType.BF16, x);
-        if (stream.Device.Kind == DeviceKind.Planning)
-        {
-            return;
-        }
+        uint seedOfFirst = unchecked(seed + ((uint)firstElement * Golden));
+        StochasticWork work = new() { Y = (ushort*)y.Address, X = (uint*)x.Address, Elements = x.Elements, Seed = seedOfFirst };
 
-        if (!stream.Device.IsHost)
+        switch (stream.Device.Kind)
         {
-            throw CudaDevice.NoKernel("Cast.Stochastic");
-        }
-
-        StochasticWork work = new() { Y = (ushort*)y.Address, X = x.Pointer<uint>(), Elements = x.Elements, Seed = unchecked(seed + ((uint)firstElement * Golden)) };
-        if (stream.Device.Kind == DeviceKind.Cpu)
-        {
-            stream.Device.Workers.Run(ref work, CpuParts.OfElements(work.Elements).Count);
-        }
-        else
-        {
-            work.RunPlain(first: 0, work.Elements);
+            case DeviceKind.Reference or DeviceKind.Plain: work.RunPlain(first: 0, work.Elements); break;
+            case DeviceKind.Cpu: stream.Device.Workers.Run(ref work, CpuParts.OfElements(work.Elements).Count); break;
+            case DeviceKind.Planning: break;
+            default: StochasticCuda(stream, y, x, seedOfFirst); break;
         }
     }
 

@@ -46,18 +46,11 @@ public static partial class Nf4
     {
         Reals<T> from = absmax;
         Span<byte> bytes = scales.AsSpan<byte>();
-        double sum = 0;
-        for (int b = 0; b < bytes.Length; b++)
-        {
-            sum += double.CreateTruncating(from[b]);
-        }
-
-        T mean = T.CreateTruncating(sum / Math.Max(1, bytes.Length));
+        T mean = T.CreateTruncating(SumInBlocks(from, bytes.Length) / Math.Max(1, bytes.Length));
         offset[0] = mean;
         for (int nested = 0; nested < NestedBlocks(bytes.Length); nested++)
         {
-            int start = nested * NestedBlockElements;
-            int end = Math.Min(bytes.Length, start + NestedBlockElements);
+            (int start, int end) = NestedBlock(nested, bytes.Length);
             T largest = T.Zero;
             for (int b = start; b < end; b++)
             {
@@ -67,7 +60,7 @@ public static partial class Nf4
             nestedScales[nested] = largest;
             for (int b = start; b < end; b++)
             {
-                bytes[b] = (byte)Nf4Codes.NearestDynamic(largest == T.Zero ? 0 : double.CreateTruncating((from[b] - mean) / largest));
+                bytes[b] = (byte)_dynamic.Nearest(largest == T.Zero ? 0 : double.CreateTruncating((from[b] - mean) / largest));
             }
         }
     }
@@ -78,7 +71,30 @@ public static partial class Nf4
         ReadOnlySpan<byte> bytes = scales.AsSpan<byte>();
         for (int b = 0; b < bytes.Length; b++)
         {
-            absmax[b] = (T.CreateTruncating(Nf4Codes.Dynamic[bytes[b]]) * nestedScales[b / NestedBlockElements]) + offset[0];
+            absmax[b] = (T.CreateTruncating(_dynamic.Values[bytes[b]]) * nestedScales[b / NestedBlockElements]) + offset[0];
         }
     }
+
+    // The sums of blocks, then their sum.
+    private static double SumInBlocks<T>(Reals<T> absmax, int blocks)
+        where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        double sum = 0;
+        for (int nested = 0; nested < NestedBlocks(blocks); nested++)
+        {
+            (int start, int end) = NestedBlock(nested, blocks);
+            double ofBlock = 0;
+            for (int b = start; b < end; b++)
+            {
+                ofBlock += double.CreateTruncating(absmax[b]);
+            }
+
+            sum += ofBlock;
+        }
+
+        return sum;
+    }
+
+    private static (int Start, int End) NestedBlock(int nested, int blocks) =>
+        (nested * NestedBlockElements, Math.Min(blocks, (nested + 1) * NestedBlockElements));
 }

@@ -15,6 +15,8 @@ public static partial class Nf4
 
     private const int ZeroCode = 7;
 
+    private static readonly DynamicCodes _dynamic = DynamicCodes.Of(isSigned: true);
+
     /// <summary>Bytes of codes for so many elements.</summary>
     public static int CodeBytes(long elements) => checked((int)((elements + 1) / 2));
 
@@ -35,7 +37,7 @@ public static partial class Nf4
             case DeviceKind.Plain: QuantizeReference<float>(codes, absmax, x, x.Elements); break;
             case DeviceKind.Cpu: QuantizeCpu(stream, codes, absmax, x); break;
             case DeviceKind.Planning: break;
-            default: throw CudaDevice.NoKernel("Nf4.Quantize");
+            default: QuantizeCuda(stream, codes, absmax, x); break;
         }
     }
 
@@ -64,7 +66,7 @@ public static partial class Nf4
             case DeviceKind.Reference: QuantizeScalesReference<double>(scales, nestedScales, offset, absmax); break;
             case DeviceKind.Plain or DeviceKind.Cpu: QuantizeScalesReference<float>(scales, nestedScales, offset, absmax); break;
             case DeviceKind.Planning: break;
-            default: throw CudaDevice.NoKernel("Nf4.QuantizeScales");
+            default: QuantizeScalesCuda(stream, scales, nestedScales, offset, absmax); break;
         }
     }
 

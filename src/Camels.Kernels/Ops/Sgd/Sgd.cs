@@ -25,7 +25,7 @@ public static partial class Sgd
             case DeviceKind.Plain: UpdateReference<float>(weight, master, gradient, weight.Elements, settings); break;
             case DeviceKind.Cpu: UpdateCpu(stream, weight, master, gradient, settings); break;
             case DeviceKind.Planning: break;
-            default: throw CudaDevice.NoKernel("Sgd.Update");
+            default: UpdateCuda(stream, weight, master, gradient, settings); break;
         }
     }
 }
