@@ -47,8 +47,8 @@ public sealed class Device : IDisposable
     /// <summary>The name without a number: "cpu", "cuda". With the two below it is what equal bits are promised for.</summary>
     public string Family => Name.Split(':')[0];
 
-    /// <summary>Which kernels compute: "avx512", "avx2", … on the CPU, "sm_80" or "sm_90a" on a GPU.</summary>
-    public string KernelPath => Cuda?.Target ?? CpuPath.Name;
+    /// <summary>Which kernels compute: "avx512_bf16", "avx512", "avx2", … on the CPU, "sm_80" or "sm_90a" on a GPU.</summary>
+    public string KernelPath => Cuda?.Target ?? (PairTile.IsNone ? CpuPath.Name : $"{CpuPath.Name}_bf16");
 
     /// <summary>The processor's architecture, or the GPU's name.</summary>
     public string InstructionSet => Cuda?.Properties.Name ?? RuntimeInformation.ProcessArchitecture.ToString();
@@ -66,6 +66,9 @@ public sealed class Device : IDisposable
 
     /// <summary>Packing memory of a <see cref="DeviceKind.Cpu"/> device; null elsewhere.</summary>
     internal CpuScratch Scratch { get; }
+
+    /// <summary>The tile of bfloat16 products on a <see cref="DeviceKind.Cpu"/> device that has one; they are computed in single precision elsewhere.</summary>
+    internal CpuPairTile PairTile { get; private init; }
 
     /// <summary>Driver, context and kernels of a <see cref="DeviceKind.Cuda"/> or <see cref="DeviceKind.CudaEmulated"/> device; null elsewhere.</summary>
     internal CudaDevice? Cuda { get; }
@@ -86,10 +89,13 @@ public sealed class Device : IDisposable
     public static Device OpenPlanning() => new(DeviceKind.Planning, "planning", workers: null);
 
     /// <summary>SIMD on <paramref name="threads"/> threads; 0 takes every core. The number of threads never changes a result.</summary>
-    public static Device OpenCpu(int threads = 0)
+    public static Device OpenCpu(int threads = 0) => OpenCpu(threads, CpuBFloat16.Tile);
+
+    /// <summary>The same with a tile of bfloat16 products of one's choice.</summary>
+    internal static Device OpenCpu(int threads, CpuPairTile pairTile)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(threads);
-        return new Device(DeviceKind.Cpu, "cpu", new CpuWorkers(threads == 0 ? Environment.ProcessorCount : threads));
+        return new Device(DeviceKind.Cpu, "cpu", new CpuWorkers(threads == 0 ? Environment.ProcessorCount : threads)) { PairTile = pairTile };
     }
 
     /// <summary>GPU <paramref name="ordinal"/> of this machine.</summary>

@@ -22,6 +22,10 @@ internal static class NativeLibraries
         return 0;
     }
 
+    /// <summary>Loads a library that was built and published with this program; 0 where there is none.</summary>
+    public static nint LoadBeside(string name) =>
+        NativeLibrary.TryLoad(name, typeof(NativeLibraries).Assembly, DllImportSearchPath.AssemblyDirectory, out nint library) ? library : 0;
+
     /// <summary>The address of a function, 0 where the library has none of this name.</summary>
     public static nint Find(nint library, string function) => NativeLibrary.TryGetExport(library, function, out nint address) ? address : 0;
 }

@@ -36,12 +36,14 @@ internal unsafe struct CpuLaneCell : ICpuCell
         int height = 0;
         for (int lane = 0; lane < Lanes; lane++)
         {
-            int first = LaneBounds[lane] - LaneBounds[0];
+            CpuPairs pairs = left.Pairs.Between(LaneBounds[lane], LaneBounds[lane + 1]);
+            int first = pairs.ElementOf(LaneBounds[lane]) - pairs.ElementOf(LaneBounds[0]);
+            int end = pairs.EndOf(LaneBounds[lane + 1]) - pairs.ElementOf(LaneBounds[0]);
             int merges = BitOperations.TrailingZeroCount(lane + 1);
             height -= merges;
             CpuTile.RunLane(
-                Levels + (height * CpuTile.Elements), left.FromStep(first), panel + (first * CpuTile.Columns),
-                LaneBounds[lane + 1] - LaneBounds[lane], columns, merges);
+                Levels + (height * CpuTile.Elements), left.FromStep(first).Of(pairs), panel + (first * CpuTile.Columns), end - first, columns,
+                merges);
             height++;
         }
 

@@ -28,10 +28,11 @@ internal unsafe struct CpuChunk
     public CpuOperand Right;
     public int Rows;
     public int Columns;
-    public int Steps;
+    public int Steps;                   // elements along k: pairs of steps where Pairs is not none
     public int RowsPerTile;
     public int Workers;
     public long Number;
+    public CpuPairs Pairs;
 
     /// <summary>Number of tiles, those of the first columns first.</summary>
     public readonly int Tiles => RowTiles * ColumnTiles;
@@ -84,7 +85,7 @@ internal unsafe struct CpuChunk
     public readonly void RunBlock<TCell>(CpuBlock block, CpuBlock next, int worker, CpuTarget upcoming, TCell cell)
         where TCell : struct, ICpuCell
     {
-        (int tile, int k, int steps) = block;
+        (int tile, int k, int steps, CpuPairs pairs) = block;
         (int firstRow, int rows) = RowsOf(tile);
         (int firstColumn, int columns) = ColumnsOf(tile);
         nint panelElements = (nint)CpuTile.Columns * (SharesRight ? Steps : steps);
@@ -106,7 +107,7 @@ internal unsafe struct CpuChunk
         for (int row = 0; row < rows; row += CpuTile.Rows)
         {
             upcoming.Fetch(row + CpuTile.Rows, Math.Min(rows, row + (2 * CpuTile.Rows)), columns);
-            CpuLeft left = LeftAt(firstRow + row, k);
+            CpuLeft left = LeftAt(firstRow + row, k).Of(pairs);
             for (int panel = 0; panel < panels; panel++)
             {
                 int column = panel * CpuTile.Columns;

@@ -21,8 +21,14 @@ internal static unsafe class CpuLaneProduct
                 $"{steps} rows at once: the weight's gradient takes at most {CpuScratch.SharedElements / CpuTile.Rows} on the cpu");
         }
 
-        int lanesAtOnce = LanesAtOnce(laneBounds.AsSpan<int>());
-        int rowsAtOnce = CpuProduct.RowsAtOnce(steps);
+        CpuPairs pairs = CpuProduct.PairsOf(device, left, right);
+        if (!pairs.IsNone)
+        {
+            (left, right) = (left.Paired(steps), right.Paired(steps));
+        }
+
+        int lanesAtOnce = LanesAtOnce(laneBounds.AsSpan<int>(), pairs);
+        int rowsAtOnce = CpuProduct.RowsAtOnce(pairs.EndOf(steps));
         for (int row = 0; row < rows; row += rowsAtOnce)
         {
             CpuChunk chunk = new()
@@ -32,7 +38,8 @@ internal static unsafe class CpuLaneProduct
                 Right = right,
                 Rows = Math.Min(rowsAtOnce, rows - row),
                 Columns = columns,
-                Steps = steps,
+                Steps = pairs.EndOf(steps),
+                Pairs = pairs,
                 RowsPerTile = lanesAtOnce == laneBounds.Shape[0] - 1 ? CpuChunk.UsualRows : RowsPerTile,
                 Workers = device.Workers.Count,
                 Number = device.Scratch.NextNumber(),
@@ -52,12 +59,12 @@ internal static unsafe class CpuLaneProduct
     }
 
     // The largest subtrees of lanes of which each fits a block of k.
-    private static int LanesAtOnce(ReadOnlySpan<int> laneBounds)
+    private static int LanesAtOnce(ReadOnlySpan<int> laneBounds, CpuPairs pairs)
     {
         int lanes = laneBounds.Length - 1;
         for (int first = 0; lanes > 1 && first + lanes < laneBounds.Length; first += lanes)
         {
-            if (laneBounds[first + lanes] - laneBounds[first] > CpuChunk.StepsPerBlock)
+            if (pairs.EndOf(laneBounds[first + lanes]) - pairs.ElementOf(laneBounds[first]) > CpuChunk.StepsPerBlock)
             {
                 lanes /= 2;
                 first = -lanes;
@@ -81,7 +88,7 @@ internal static unsafe class CpuLaneProduct
             (_, int rows) = Chunk.RowsOf(part);
             (_, int columns) = Chunk.ColumnsOf(part);
             CpuTarget target = new(ResultSum + (Chunk.RowsOf(part).First * Stride) + Chunk.ColumnsOf(part).First, Stride);
-            if (Groups == 1 && LaneBounds[LanesAtOnce] - LaneBounds[0] <= CpuChunk.StepsPerBlock)
+            if (Groups == 1 && BlocksOf(group: 0).Count == 1)
             {
                 RunGroup(part, worker, group: 0, target, upcoming: target, accumulate: true);
                 return;
@@ -136,6 +143,6 @@ internal static unsafe class CpuLaneProduct
             }
         }
 
-        private readonly CpuBlocks BlocksOf(int group) => new(LaneBounds[group * LanesAtOnce], LaneBounds[(group + 1) * LanesAtOnce]);
+        private readonly CpuBlocks BlocksOf(int group) => new(LaneBounds[group * LanesAtOnce], LaneBounds[(group + 1) * LanesAtOnce], Chunk.Pairs);
     }
 }

@@ -29,9 +29,15 @@ internal readonly unsafe struct CpuLeft
     /// <summary>What else is fetched, once every two steps.</summary>
     public CpuFetch Also { get; }
 
+    /// <summary>What elements along k hold.</summary>
+    public CpuPairs Pairs { get; private init; }
+
     /// <summary>A packed panel, from step <paramref name="k"/> on.</summary>
     public static CpuLeft Packed(float* panel, nint steps, int k) =>
         new(panel + (k * CpuTile.Rows), rowStride: 1, step: CpuTile.Rows, ahead: CpuTile.Rows * steps, also: default);
+
+    /// <summary>The same with elements that hold <paramref name="pairs"/>.</summary>
+    public CpuLeft Of(CpuPairs pairs) => new(Start, RowStride, Step, Ahead, Also) { Pairs = pairs };
 
     /// <summary>Eight vectors of a matrix of singles. Far ahead is only looked where memory is not read in sequence.</summary>
     public static CpuLeft InPlace(CpuOperand source) => source.ChainOutermost
@@ -39,10 +45,10 @@ internal readonly unsafe struct CpuLeft
         : new((float*)source.Address, source.Stride, step: 1, ahead: 0, also: default);
 
     /// <summary>The same, fetching something else meanwhile.</summary>
-    public CpuLeft With(CpuFetch also) => new(Start, RowStride, Step, Ahead, also);
+    public CpuLeft With(CpuFetch also) => new(Start, RowStride, Step, Ahead, also) { Pairs = Pairs };
 
     /// <summary>The same from a later step of k on.</summary>
-    public CpuLeft FromStep(int step) => new(Start + (step * Step), RowStride, Step, Ahead, Also.FromStep(step));
+    public CpuLeft FromStep(int step) => new(Start + (step * Step), RowStride, Step, Ahead, Also.FromStep(step)) { Pairs = Pairs };
 
     /// <summary>The same from a later vector on.</summary>
     public CpuLeft FromRow(int row) => new(Start + (row * RowStride), RowStride, Step, Ahead, Also);

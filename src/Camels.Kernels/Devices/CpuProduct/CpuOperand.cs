@@ -6,8 +6,10 @@ namespace Camels.Kernels;
 /// </summary>
 internal readonly unsafe struct CpuOperand
 {
-    private CpuOperand(nint address, DType dtype, nint stride, bool chainOutermost)
+    private CpuOperand(nint address, DType dtype, nint stride, bool chainOutermost, int? pairedSteps = null)
     {
+        IsPaired = pairedSteps is not null;
+        StepsLeft = pairedSteps ?? 0;
         Address = address;
         DType = dtype;
         Stride = stride;
@@ -26,6 +28,12 @@ internal readonly unsafe struct CpuOperand
     /// <summary>True where the rows of the stored matrix are the steps of k.</summary>
     public bool ChainOutermost { get; }
 
+    /// <summary>True where k counts pairs of steps.</summary>
+    public bool IsPaired { get; }
+
+    /// <summary>Steps from here to the last one, where k counts pairs.</summary>
+    public int StepsLeft { get; }
+
     /// <summary>The rows of <paramref name="matrix"/> (I, K), summed along each.</summary>
     public static CpuOperand RowsOf(Tensor matrix) => new(matrix.Address, matrix.DType, matrix.Shape[1], chainOutermost: false);
 
@@ -35,7 +43,11 @@ internal readonly unsafe struct CpuOperand
     /// <summary>The same from vector <paramref name="i"/> and step <paramref name="k"/> on.</summary>
     public CpuOperand From(nint i, nint k)
     {
-        nint elements = ChainOutermost ? (k * Stride) + i : (i * Stride) + k;
-        return new CpuOperand(Address + (elements * DType.Bytes()), DType, Stride, ChainOutermost);
+        nint step = IsPaired ? 2 * k : k;
+        nint elements = ChainOutermost ? (step * Stride) + i : (i * Stride) + step;
+        return new CpuOperand(Address + (elements * DType.Bytes()), DType, Stride, ChainOutermost, IsPaired ? StepsLeft - (int)step : null);
     }
+
+    /// <summary>The same vectors of bfloat16, which have <paramref name="steps"/> steps, with k counting pairs of them.</summary>
+    public CpuOperand Paired(int steps) => new(Address, DType, Stride, ChainOutermost, steps);
 }

@@ -14,7 +14,8 @@ internal unsafe struct CpuPacking
     private readonly int _columns;
     private readonly int _steps;
     private readonly int _callsOfPanel;
-    private readonly int _lines;
+    private readonly int _linesPerRow;
+    private readonly int _rowsPerStep;
     private int _panel;
     private int _packed;
 
@@ -28,11 +29,14 @@ internal unsafe struct CpuPacking
         _callsOfPanel = Math.Max(1, calls / Math.Max(1, CpuPanels.Count(_columns, CpuTile.Columns)));
         nint lineBytes = CpuTile.Columns * _source.DType.Bytes();
         bool isAligned = ((_source.Address | (_source.Stride * _source.DType.Bytes())) & (CacheLine - 1)) == 0;
-        _lines = _source.ChainOutermost ? (int)((lineBytes + CacheLine - 1) / CacheLine) + (isAligned ? 0 : 1) : 1;
+        _linesPerRow = _source.ChainOutermost ? (int)((lineBytes + CacheLine - 1) / CacheLine) + (isAligned ? 0 : 1) : 1;
+        _rowsPerStep = _source.ChainOutermost && _source.IsPaired ? 2 : 1;
     }
 
     // A line of each step where steps are rows of the source, else a line of each vector.
-    private readonly int StepsPerLine => _source.ChainOutermost ? 1 : CacheLine / _source.DType.Bytes();
+    private readonly int StepsPerLine => _source.ChainOutermost ? 1 : CacheLine / (_source.IsPaired ? sizeof(uint) : _source.DType.Bytes());
+
+    private readonly int Lines => _linesPerRow * _rowsPerStep;
 
     private readonly int Width => Math.Min(CpuTile.Columns, _columns - (_panel * CpuTile.Columns));
 
@@ -45,12 +49,13 @@ internal unsafe struct CpuPacking
         }
 
         // Several lines of a step are fetched in as many calls, one line of all the steps of those calls in each.
-        int line = (call % _callsOfPanel) % _lines;
+        int line = (call % _callsOfPanel) % Lines;
         int first = StartOf((call % _callsOfPanel) - line);
-        int count = StartOf((call % _callsOfPanel) - line + _lines) - first;
+        int count = StartOf((call % _callsOfPanel) - line + Lines) - first;
         CpuOperand start = _source.From(call / _callsOfPanel * CpuTile.Columns, first);
+        nint rowBytes = _source.Stride * _source.DType.Bytes();
         return new CpuFetch(
-            (byte*)start.Address + (line * CacheLine), _source.Stride * _source.DType.Bytes(),
+            (byte*)start.Address + (line / _linesPerRow * rowBytes) + (line % _linesPerRow * CacheLine), _rowsPerStep * rowBytes,
             _source.ChainOutermost ? count : count == 0 ? 0 : Width, steps);
     }
 
@@ -67,7 +72,7 @@ internal unsafe struct CpuPacking
             FinishPanel();
         }
 
-        PackTo(StartOf((call % _callsOfPanel) - _lines + 1));
+        PackTo(StartOf((call % _callsOfPanel) - Lines + 1));
     }
 
     /// <summary>Packs what is left.</summary>

@@ -7,7 +7,7 @@ namespace Camels.Kernels;
 
 /// <summary>
 /// Packing: 8 or 48 vectors of a factor side by side, (k, width) in single precision, so that the tile reads both factors in sequence.
-/// Vectors that the matrix does not have are zeros.
+/// Vectors that the matrix does not have are zeros. Pairs of bfloat16 are packed by <see cref="CpuPairPanels"/>.
 /// </summary>
 internal static unsafe class CpuPanels
 {
@@ -20,6 +20,12 @@ internal static unsafe class CpuPanels
     /// <summary>Packs the first <paramref name="vectors"/> (at most <paramref name="width"/>) vectors of <paramref name="source"/>.</summary>
     public static void Pack(float* panel, int width, CpuOperand source, int vectors, int steps)
     {
+        if (source.IsPaired)
+        {
+            CpuPairPanels.Pack((uint*)panel, width, source, vectors, steps);
+            return;
+        }
+
         switch (source.DType)
         {
             case DType.F32: Pack<CpuF32>(panel, width, source, vectors, steps); break;
@@ -125,8 +131,9 @@ internal static unsafe class CpuPanels
         }
     }
 
+    /// <summary>Writes eight vectors' elements of eight steps as columns of a panel.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Transpose(
+    public static void Transpose(
         float* panel, int width, Vector256<float> r0, Vector256<float> r1, Vector256<float> r2, Vector256<float> r3, Vector256<float> r4,
         Vector256<float> r5, Vector256<float> r6, Vector256<float> r7)
     {

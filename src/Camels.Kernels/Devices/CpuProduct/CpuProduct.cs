@@ -13,7 +13,14 @@ internal static unsafe class CpuProduct
     public static void Run(Device device, Tensor result, CpuOperand left, CpuOperand right, int steps, bool accumulate)
     {
         (int rows, int columns) = result.Rank2();
-        int stepsAtOnce = Math.Clamp(steps, 1, StepsPerChunk);
+        CpuPairs pairs = CpuFewRows.Takes(rows, right) ? default : PairsOf(device, left, right);
+        if (!pairs.IsNone)
+        {
+            (left, right) = (left.Paired(steps), right.Paired(steps));
+        }
+
+        int elements = pairs.EndOf(steps);
+        int stepsAtOnce = Math.Clamp(elements, 1, StepsPerChunk);
         int rowsAtOnce = RowsAtOnce(stepsAtOnce);
         for (int row = 0; row < rows; row += rowsAtOnce)
         {
@@ -27,7 +34,8 @@ internal static unsafe class CpuProduct
                     Right = right.From(i: 0, k),
                     Rows = Math.Min(rowsAtOnce, rows - row),
                     Columns = columns,
-                    Steps = Math.Min(stepsAtOnce, steps - k),
+                    Steps = Math.Min(stepsAtOnce, elements - k),
+                    Pairs = pairs,
                     RowsPerTile = CpuChunk.UsualRows,
                     Workers = device.Workers.Count,
                     Number = device.Scratch.NextNumber(),
@@ -46,13 +54,18 @@ internal static unsafe class CpuProduct
                     Result = result.Pointer<float>() + ((nint)row * columns),
                     Stride = columns,
                     Accumulate = accumulate || k > 0,
+                    Steps = Math.Min(stepsAtOnce << pairs.Shift, steps - (k << pairs.Shift)),
                 };
                 device.Workers.Run(ref work, chunk.Tiles);
                 k += stepsAtOnce;
             }
-            while (k < steps);
+            while (k < elements);
         }
     }
+
+    /// <summary>Pairs where both factors are bfloat16 and the device has a tile for them.</summary>
+    public static CpuPairs PairsOf(Device device, CpuOperand left, CpuOperand right) =>
+        left.DType == DType.BF16 && right.DType == DType.BF16 ? new CpuPairs(device.PairTile) : default;
 
     /// <summary>Rows of the left factor, in whole panels, that the shared buffer holds.</summary>
     public static int RowsAtOnce(int steps) => Math.Max(1, CpuScratch.SharedElements / Math.Max(steps, 1) / CpuTile.Rows) * CpuTile.Rows;

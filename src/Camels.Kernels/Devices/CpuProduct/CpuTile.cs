@@ -22,6 +22,12 @@ internal static unsafe class CpuTile
     public static void RunLane(float* c, CpuLeft left, float* b, nint count, int columns, int merges)
     {
         columns = CpuPanels.Count(columns, ColumnStep) * ColumnStep;
+        if (!left.Pairs.IsNone)
+        {
+            left.Pairs.Run(c, Columns, left, b, count, columns, accumulate: false, merges);
+            return;
+        }
+
         if (CpuPath.UsesVector512)
         {
             CpuTile512.Run(c, Columns, left, b, count, columns, accumulate: false, merges);
@@ -62,7 +68,11 @@ internal static unsafe class CpuTile
 
     private static void RunWhole(float* c, nint stride, CpuLeft left, float* b, nint count, int columns, bool accumulate)
     {
-        if (CpuPath.UsesVector512)
+        if (!left.Pairs.IsNone)
+        {
+            left.Pairs.Run(c, stride, left, b, count, columns, accumulate, merges: 0);
+        }
+        else if (CpuPath.UsesVector512)
         {
             CpuTile512.Run(c, stride, left, b, count, columns, accumulate, merges: 0);
         }

@@ -9,12 +9,13 @@ internal unsafe struct CpuTileWork : ICpuWork
     public float* Result;
     public nint Stride;
     public bool Accumulate;
+    public int Steps;
 
     public readonly void Run(int part, int worker)
     {
         CpuTarget result = new(Result + (Chunk.RowsOf(part).First * Stride) + Chunk.ColumnsOf(part).First, Stride);
         CpuTarget upcoming = Chunk.Steps >= FewStepsToFetch ? result : CpuTarget.None;
-        CpuBlocks blocks = new(start: 0, Chunk.Steps);
+        CpuBlocks blocks = new(start: 0, Steps, Chunk.Pairs);
         for (int block = 0; block < blocks.Count; block++)
         {
             Chunk.RunBlock(
