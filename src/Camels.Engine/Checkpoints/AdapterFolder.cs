@@ -88,6 +88,11 @@ public sealed class AdapterFolder : IDisposable
             }
         }
 
+        if (known.Count == 0)
+        {
+            throw CamelsException.BadInput($"{Path}: its targets ({string.Join(", ", Settings.Targets)}) are no linear layers of this model");
+        }
+
         if (_files.Tensors.FirstOrDefault(tensor => !known.Contains(tensor.Name)) is StoredTensor unknown)
         {
             throw CamelsException.BadInput($"{unknown.Path}: the tensor '{unknown.Name}' belongs to no linear layer that the adapter targets in this model");

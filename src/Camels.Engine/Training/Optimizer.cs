@@ -81,7 +81,7 @@ public sealed class Optimizer : IDisposable
     {
         for (int i = 0; i < unit.Parameters.Count; i++)
         {
-            if (unit.Parameters[i].TiedTo is not null)
+            if (unit.Parameters[i] is { TiedTo: not null, IsTrained: true })
             {
                 Fold(unit.Parameters[i]);
             }

@@ -21,7 +21,10 @@ public sealed record Recipe
     /// <summary>Whether the backward computes each block's activations again instead of keeping them: less memory, a third more work, the same bits.</summary>
     public bool Recompute { get; init; }
 
-    /// <summary>Adapters of the model's linear layers, in the recipe's names for them; null: the model's own weights are trained.</summary>
+    /// <summary>
+    /// New adapters of the model's linear layers, in the recipe's names for them; null: there are none. Of an adapter that the run goes on with
+    /// (<see cref="ModelRecipe.Adapter"/>) it says only whether the base is kept in NF4.
+    /// </summary>
     public AdapterSettings? Adapter { get; init; }
 
     /// <summary>Names of the parameters that are trained, with * for any text; null for all, or for the adapters where there are some.</summary>
@@ -48,6 +51,9 @@ public sealed record ModelRecipe
 
     /// <summary>A size of <see cref="Family"/>.</summary>
     public string? Size { get; init; }
+
+    /// <summary>The folder of an adapter over <see cref="Path"/> that the run goes on with, or null.</summary>
+    public string? Adapter { get; init; }
 
     /// <summary>The share of hidden numbers that training leaves out, and nothing else; null for all that the model's config says.</summary>
     public double? Dropout { get; init; }

@@ -38,26 +38,34 @@ public static class RecipeReader
 
     private static Recipe ReadRecipe(RecipeSection root)
     {
+        ModelRecipe model = ReadModel(root, root.Section("model"));
         Recipe recipe = new()
         {
-            Model = ReadModel(root, root.Section("model")),
+            Model = model,
             Data = ReadData(root.Section("data")),
             Training = ReadTraining(root.Section("training")),
             Precision = root.Choice("precision", Precision.Bf16, RecipeNames.Precisions),
             Recompute = root.Choice("recompute", fallback: false, RecipeNames.Recomputes),
-            Adapter = root.Has("adapter") ? ReadAdapter(root.Section("adapter")) : null,
+            Adapter = root.Has("adapter") ? ReadAdapter(root.Section("adapter"), model.Adapter) : null,
             Train = root.Texts("train"),
             Sharding = ReadSharding(root.Section("sharding")),
             Checkpoint = ReadCheckpoint(root.Section("checkpoint")),
             Output = root.RequiredText("output", "runs/alpaca-7b"),
         };
         root.Finish();
-        return recipe;
+        return recipe.Train is not null && (recipe.Adapter is not null || model.Adapter is not null)
+            ? throw CamelsException.Usage($"{root.Place("train")}: train and an adapter: what is saved is the adapter alone, and nothing else can be trained beside it; give one of them")
+            : recipe;
     }
 
-    private static AdapterSettings ReadAdapter(RecipeSection section)
+    private static AdapterSettings ReadAdapter(RecipeSection section, string? continued)
     {
         AdapterSettings defaults = new() { Targets = [] };
+        if (continued is not null && Array.Find(["rank", "alpha", "dropout", "targets"], section.Has) is string own)
+        {
+            throw CamelsException.Usage($"{section.Place(own)}: adapter.{own} is that of model.adapter, {continued}; beside it, adapter takes kind alone");
+        }
+
         bool isQuantized = section.Choice("kind", fallback: false, RecipeNames.Adapters);
         AdapterSettings adapter = new()
         {
@@ -79,6 +87,7 @@ public static class RecipeReader
             Family = section.Text("family"),
             Size = section.Text("size"),
             Tokenizer = section.Text("tokenizer"),
+            Adapter = section.Text("adapter"),
             Dropout = section.Has("dropout") ? section.Number("dropout", fallback: 0, least: 0, below: 1) : null,
         };
         string? initialize = section.Text("initialize");
@@ -93,6 +102,11 @@ public static class RecipeReader
         {
             throw CamelsException.Usage($"{section.Place("path")}: model has a path and family, size or initialize; "
                 + "give a path (its weights), or family, size and initialize: random");
+        }
+
+        if (isNew && model.Adapter is not null)
+        {
+            throw CamelsException.Usage($"{section.Place("adapter")}: model.adapter needs the model that it was trained over: give its path");
         }
 
         if (isNew && (model.Family is null || model.Size is null || initialize != "random" || model.Tokenizer is null))

@@ -81,10 +81,13 @@ public static partial class RecipeWriter
         if (recipe.Adapter is AdapterSettings adapter)
         {
             yield return ("adapter.kind", RecipeNames.Of(RecipeNames.Adapters, adapter.QuantizedBase));
-            yield return ("adapter.rank", Whole(adapter.Rank));
-            yield return ("adapter.alpha", Number(adapter.Alpha));
-            yield return ("adapter.dropout", Number(adapter.Dropout));
-            yield return ("adapter.targets", Texts(adapter.Targets));
+            if (recipe.Model.Adapter is null)
+            {
+                yield return ("adapter.rank", Whole(adapter.Rank));
+                yield return ("adapter.alpha", Number(adapter.Alpha));
+                yield return ("adapter.dropout", Number(adapter.Dropout));
+                yield return ("adapter.targets", Texts(adapter.Targets));
+            }
         }
 
         if (recipe.Train is IReadOnlyList<string> train)
@@ -111,6 +114,11 @@ public static partial class RecipeWriter
         if (model.Tokenizer is not null)
         {
             yield return ("model.tokenizer", Text(model.Tokenizer));
+        }
+
+        if (model.Adapter is not null)
+        {
+            yield return ("model.adapter", Text(model.Adapter));
         }
 
         if (model.Dropout is double dropout)

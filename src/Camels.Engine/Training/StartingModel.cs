@@ -1,19 +1,26 @@
 using Camels.Engine.Checkpoints;
 using Camels.Engine.Models;
+using Camels.Engine.Parameters;
 using Camels.Engine.Tokenizers;
 using Camels.Kernels;
 
 namespace Camels.Engine.Training;
 
-/// <summary>What a run starts from: a model folder, or a named size with random weights; with the tokenizer that goes with it.</summary>
+/// <summary>
+/// What a run starts from: a model folder, with an adapter over it where the recipe goes on with one, or a named size with random weights; and the
+/// tokenizer that goes with it.
+/// </summary>
 public sealed class StartingModel : IDisposable
 {
     private readonly HuggingFaceFolder? _files;
+    private readonly AdapterFolder? _adapter;
     private readonly ulong _seed;
 
-    private StartingModel(HuggingFaceFolder? files, ModelConfig config, ITokenizer tokenizer, string companionFolder, ulong seed)
+    private StartingModel(
+        HuggingFaceFolder? files, AdapterFolder? adapter, ModelConfig config, ITokenizer tokenizer, string companionFolder, ulong seed)
     {
         _files = files;
+        _adapter = adapter;
         Config = config;
         Tokenizer = tokenizer;
         CompanionFolder = companionFolder;
@@ -38,17 +45,25 @@ public sealed class StartingModel : IDisposable
         if (recipe.Model.Path is not string path)
         {
             ITokenizer named = TokenizerFiles.Load(recipe.Model.Tokenizer!);
-            return new StartingModel(files: null, Adapted(Preset(recipe.Model, named), recipe), named, recipe.Model.Tokenizer!, seed);
+            return new StartingModel(files: null, adapter: null, Adapted(Preset(recipe.Model, named), recipe, adapter: null), named, recipe.Model.Tokenizer!, seed);
+        }
+
+        if (AdapterFolder.IsAdapter(path))
+        {
+            throw CamelsException.Usage($"model.path {path} is an adapter: give its base as model.path and this folder as model.adapter");
         }
 
         HuggingFaceFolder files = HuggingFaceFolder.Open(path);
+        AdapterFolder? adapter = null;
         try
         {
+            adapter = recipe.Model.Adapter is string continued ? AdapterFolder.Open(continued) : null;
             string tokenizer = recipe.Model.Tokenizer ?? path;
-            return new StartingModel(files, Adapted(files.Config, recipe), TokenizerFiles.Load(tokenizer), tokenizer, seed);
+            return new StartingModel(files, adapter, Adapted(files.Config, recipe, adapter), TokenizerFiles.Load(tokenizer), tokenizer, seed);
         }
         catch
         {
+            adapter?.Dispose();
             files.Dispose();
             throw;
         }
@@ -66,21 +81,38 @@ public sealed class StartingModel : IDisposable
             ModelWeights.Load(model, _files.Weights);
         }
 
-        AdapterFolder.Initialize(model, _seed);
+        if (_adapter is null)
+        {
+            AdapterFolder.Initialize(model, _seed);
+        }
+        else
+        {
+            _adapter.Load(model);
+        }
     }
 
     /// <inheritdoc/>
-    public void Dispose() => _files?.Dispose();
-
-    private static ModelConfig Adapted(ModelConfig config, Recipe recipe) => config with
+    public void Dispose()
     {
-        Adapter = recipe.Adapter is null
-            ? null
-            : AdapterTargets.Resolve(recipe.Adapter, config.Family) with { BaseModel = recipe.Model.Path is string path ? Path.GetFullPath(path) : null },
+        _adapter?.Dispose();
+        _files?.Dispose();
+    }
+
+    private static ModelConfig Adapted(ModelConfig config, Recipe recipe, AdapterFolder? adapter) => config with
+    {
+        Adapter = AdapterOf(config.Family, recipe, adapter),
         Trained = recipe.Train,
         Dropout = config.Dropout.ForTraining(
             config.Family, recipe.Model.Dropout, Path.Combine(recipe.Model.Path ?? recipe.Model.Size!, ModelConfigFile.Name)),
     };
+
+    private static AdapterSettings? AdapterOf(ModelFamily family, Recipe recipe, AdapterFolder? adapter)
+    {
+        string? path = recipe.Model.Path is null ? null : Path.GetFullPath(recipe.Model.Path);
+        return adapter is not null
+            ? adapter.Settings with { QuantizedBase = recipe.Adapter is { QuantizedBase: true }, BaseModel = path }
+            : recipe.Adapter is AdapterSettings settings ? AdapterTargets.Resolve(settings, family) with { BaseModel = path } : null;
+    }
 
     private static ModelConfig Preset(ModelRecipe recipe, ITokenizer tokenizer)
     {

@@ -37,7 +37,7 @@ public class AdapterTests
         using Device device = Device.OpenReference();
         foreach (AdapterSettings settings in (AdapterSettings[])[Settings(targets), Settings(targets) with { Dropout = 0.4, QuantizedBase = true }])
         {
-            using ILanguageModel model = Adapted(name, settings, device, Precision.Fp64);
+            using ILanguageModel model = TinyModels.CreateAdapted(name, settings, device, Precision.Fp64);
             TestRows rows = new(TinyLlama.Documents(count: 4, longest: 7), documentsPerRow: 2, batchSize: 2);
             using Trainer trainer = new(
                 model, device, new TrainerSettings(TinyLlama.Recipe(batchSize: 2), Lanes: 2, LanesPerCall: 0, Steps: 4), rows, sources: 2);
@@ -62,7 +62,7 @@ public class AdapterTests
     {
         using Device device = Device.OpenCpu(threads: 2);
         AdapterSettings settings = Settings("q_proj v_proj") with { Dropout = 0.2 };
-        using ILanguageModel model = Adapted("llama", settings, device, Precision.Bf16);
+        using ILanguageModel model = TinyModels.CreateAdapted("llama", settings, device, Precision.Bf16);
         Dictionary<string, byte[]> before = Weights(model);
         using Trainer trainer = TrainerOf(model, device, lanesPerCall: 0);
         long adapterElements = model.Units.SelectMany(u => u.Parameters).Where(p => p.IsAdapter).Sum(p => p.Elements);
@@ -120,7 +120,7 @@ public class AdapterTests
         using TemporaryFolder folder = new();
         using Device device = Device.OpenReference();
         AdapterSettings settings = Settings(targets) with { BaseModel = "../base" };
-        using ILanguageModel model = Adapted(name, settings, device, Precision.Fp32);
+        using ILanguageModel model = TinyModels.CreateAdapted(name, settings, device, Precision.Fp32);
         HuggingFaceFolder.Export(folder["base"], ModelWeights.BaseToWrite(model, companionFolder: null), replace: false);
         HuggingFaceFolder.Export(folder["adapter"], ModelWeights.ToWrite(model, companionFolder: null), replace: false);
         using HuggingFaceFolder plain = HuggingFaceFolder.Open(folder["base"]);
@@ -143,27 +143,6 @@ public class AdapterTests
 
     private static AdapterSettings Settings(string targets) => new() { Rank = 3, Alpha = 7, Targets = targets.Split(' ') };
 
-    // Both matrices random: with B = 0, A has no gradient.
-    private static ILanguageModel Adapted(string name, AdapterSettings settings, Device device, Precision precision)
-    {
-        using TemporaryFolder folder = new();
-        using (Device host = Device.OpenReference())
-        using (ILanguageModel plain = TinyModels.Create(name, host, Precision.Fp32))
-        {
-            HuggingFaceFolder.Export(folder["m"], ModelWeights.ToWrite(plain, companionFolder: null), replace: false);
-        }
-
-        using HuggingFaceFolder files = HuggingFaceFolder.Open(folder["m"]);
-        ILanguageModel model = ModelCatalog.Create(files.Config with { Adapter = settings }, precision, device);
-        ModelWeights.Load(model, files.Weights);
-        foreach (Parameter parameter in model.Units.SelectMany(u => u.Parameters).Where(p => p.IsAdapter))
-        {
-            Initializer.Fill(device.Stream, parameter, seed: 5, standardDeviation: 0.2);
-        }
-
-        return model;
-    }
-
     private static Trainer TrainerOf(ILanguageModel model, Device device, int lanesPerCall, long seed = 42) => new(
         model, device, new TrainerSettings(TinyLlama.Recipe(batchSize: 4) with { Seed = seed }, Lanes: 4, lanesPerCall, Steps: 6),
         new TestRows(TinyLlama.Documents(count: 16, longest: 20), documentsPerRow: 2, batchSize: 4), sources: 2);
@@ -172,7 +151,7 @@ public class AdapterTests
     {
         using Device device = Device.OpenCpu(threads);
         AdapterSettings settings = Settings(name == "llama" ? "q_proj down_proj" : "query_key_value dense") with { Dropout = 0.3 };
-        using ILanguageModel model = Adapted(name, settings, device, Precision.Fp32);
+        using ILanguageModel model = TinyModels.CreateAdapted(name, settings, device, Precision.Fp32);
         using Trainer trainer = TrainerOf(model, device, lanesPerCall, seed);
         trainer.Pass.Arena.Poisoned = true;
         for (int step = 0; step < 3; step++)

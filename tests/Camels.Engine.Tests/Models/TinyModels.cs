@@ -1,6 +1,9 @@
+using Camels.Engine.Checkpoints;
 using Camels.Engine.Layers;
 using Camels.Engine.Models;
 using Camels.Engine.Parameters;
+using Camels.Engine.Tests.Checkpoints;
+using Camels.Engine.Training;
 using Camels.Kernels;
 using Xunit;
 
@@ -28,6 +31,9 @@ internal static class TinyModels
     /// <summary>One of each family's main variants, for tests that take long.</summary>
     public static TheoryData<string> Main => ["llama", "opt", "opt norms last", "neox parallel", "neox sequential", "qwen2"];
 
+    public static IEnumerable<object[]> MainInEveryPrecision =>
+        from object[] model in Main from precision in RecipeNames.Precisions.Keys select (object[])[model[0], precision];
+
     public static TheoryData<string> All => [.. _configs.Keys];
 
     private static ModelConfig Opt => Sized(ModelFamily.Opt) with { TiedEmbeddings = true, Activation = Activation.Relu };
@@ -52,6 +58,30 @@ internal static class TinyModels
             Initializer.Load(
                 device.Stream, vector.Weight,
                 [.. Enumerable.Range(0, (int)vector.Elements).Select(i => (float)(middle + (0.3 * RandomBits.Normal(seed, stream, (ulong)i))))]);
+        }
+
+        return model;
+    }
+
+    /// <summary>
+    /// The model of <see cref="Create"/> under adapters of random matrices, drawn from <paramref name="adapterSeed"/>: with B = 0, A has no
+    /// gradient. A base in NF4 comes from a folder, as always.
+    /// </summary>
+    public static ILanguageModel CreateAdapted(string name, AdapterSettings settings, Device device, Precision precision, ulong adapterSeed = 5)
+    {
+        using TemporaryFolder folder = new();
+        using (Device host = Device.OpenReference())
+        using (ILanguageModel plain = Create(name, host, Precision.Fp32))
+        {
+            HuggingFaceFolder.Export(folder["m"], ModelWeights.ToWrite(plain, companionFolder: null), replace: false);
+        }
+
+        using HuggingFaceFolder files = HuggingFaceFolder.Open(folder["m"]);
+        ILanguageModel model = ModelCatalog.Create(files.Config with { Adapter = settings }, precision, device);
+        ModelWeights.Load(model, files.Weights);
+        foreach (Parameter parameter in model.Units.SelectMany(u => u.Parameters).Where(p => p.IsAdapter))
+        {
+            Initializer.Fill(device.Stream, parameter, adapterSeed, standardDeviation: 0.2);
         }
 
         return model;

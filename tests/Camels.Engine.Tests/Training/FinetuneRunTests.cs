@@ -40,10 +40,16 @@ public sealed class FinetuneRunTests : IDisposable
     [InlineData("fp16", "fp32")]
     [InlineData("bf16", "bf16")]
     [InlineData("bf16", "8bit")]
-    public void A_run_stopped_and_resumed_after_every_step_ends_in_the_same_bits(string precision, string moments)
+    [InlineData("fp16", "bf16", "lora")]
+    [InlineData("bf16", "8bit", "qlora")]
+    public void A_run_stopped_and_resumed_after_every_step_ends_in_the_same_bits(string precision, string moments, string? adapter = null)
     {
         Precision type = RecipeNames.Precisions[precision];
-        Recipe straight = RecipeFor("straight", Steps) with { Precision = type };
+        Recipe straight = RecipeFor("straight", Steps) with
+        {
+            Precision = type,
+            Adapter = adapter is null ? null : new AdapterSettings { QuantizedBase = RecipeNames.Adapters[adapter], Dropout = 0.1, Targets = ["all"] },
+        };
         straight = straight with { Training = straight.Training with { Adam = new AdamRecipe { Moments = RecipeNames.Moments[moments] } } };
         Assert.Equal(Steps, Run(straight, resume: false, stopAfter: int.MaxValue).StepsDone);
 
@@ -252,6 +258,59 @@ public sealed class FinetuneRunTests : IDisposable
         Assert.NotEqual(Losses(recipe.Output), Losses(none.Output));
         Assert.Equal(Losses(none.Output), Losses(also.Output));
         Assert.DoesNotContain("dropout", File.ReadAllText(Path.Combine(none.Output, "log.jsonl")));
+    }
+
+    [Theory]
+    [InlineData("lora")]
+    [InlineData("qlora")]
+    public void A_run_goes_on_with_an_adapter(string kind)
+    {
+        AdapterSettings settings = new() { Rank = 3, Alpha = 5, Targets = ["o", "gate"] };
+        Recipe first = RecipeFor("first", steps: 4) with { Adapter = settings };
+        string trained = Run(first, resume: false, stopAfter: int.MaxValue).ModelPath!;
+
+        // The first step of a schedule that warms up has learning rate 0: the adapter is still what it was.
+        Recipe second = RecipeFor("second", steps: 1) with
+        {
+            Model = first.Model with { Adapter = trained },
+            Adapter = new AdapterSettings { QuantizedBase = RecipeNames.Adapters[kind], Targets = [] },
+        };
+        string same = Run(second, resume: false, stopAfter: int.MaxValue).ModelPath!;
+        foreach (string file in (string[])[AdapterFolder.WeightsName, AdapterFolder.ConfigName])
+        {
+            Assert.Equal(File.ReadAllBytes(Path.Combine(trained, file)), File.ReadAllBytes(Path.Combine(same, file)));
+        }
+
+        Recipe third = second with { Output = second.Output + "-on", Training = second.Training with { Steps = 3 } };
+        string on = Run(third, resume: false, stopAfter: int.MaxValue).ModelPath!;
+        Assert.NotEqual(
+            File.ReadAllBytes(Path.Combine(trained, AdapterFolder.WeightsName)), File.ReadAllBytes(Path.Combine(on, AdapterFolder.WeightsName)));
+    }
+
+    [Theory]
+    [InlineData("wider", "layers.0.self_attn.o_proj.lora_A.weight' has the shape (8, 36), expected (8, 30)")]
+    [InlineData("deeper", "the tensor 'base_model.model.model.layers.2.self_attn.o_proj.lora_A.weight' is missing")]
+    [InlineData("shallower", "the tensor 'base_model.model.model.layers.1.mlp.gate_proj.lora_A.weight' belongs to no linear layer")]
+    [InlineData("neox", "its targets (o_proj, gate_proj) are no linear layers of this model")]
+    public void An_adapter_that_does_not_fit_is_refused(string model, string message)
+    {
+        Recipe first = RecipeFor("fitting", steps: 1) with { Adapter = new AdapterSettings { Targets = ["o", "gate"] } };
+        string trained = Run(first, resume: false, stopAfter: int.MaxValue).ModelPath!;
+        ModelConfig llama = Llama(vocabulary: 260);
+        WriteModel(Path.Combine(_folder, "base"), model switch
+        {
+            "wider" => llama with { HeadCount = 5, KeyValueHeadCount = 5 },
+            "deeper" => llama with { BlockCount = 3 },
+            "shallower" => llama with { BlockCount = 1 },
+            _ => TinyModels.Config("neox parallel") with { VocabularySize = 260, BosId = 256, EosIds = [257] },
+        });
+        Recipe second = first with { Output = first.Output + "-on", Model = first.Model with { Adapter = trained }, Adapter = null };
+        CamelsException refused = Assert.Throws<CamelsException>(() => Run(second, resume: false, stopAfter: int.MaxValue));
+        Assert.Equal(ExitCode.BadInput, refused.Code);
+        Assert.Contains(message, refused.Message, StringComparison.Ordinal);
+        CamelsException asModel = Assert.Throws<CamelsException>(
+            () => Run(second with { Output = first.Output + "-as-model", Model = new ModelRecipe { Path = trained } }, resume: false, stopAfter: int.MaxValue));
+        Assert.Contains("give its base as model.path and this folder as model.adapter", asModel.Message, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -240,6 +240,26 @@ public sealed class RecipeTests
         }));
     }
 
+    [Fact]
+    public void A_run_that_goes_on_with_an_adapter_takes_its_sizes_from_it()
+    {
+        Recipe recipe = Parse(Smallest, "model.adapter=a", "adapter.kind=qlora");
+        Assert.Equal("a", recipe.Model.Adapter);
+        Assert.True(recipe.Adapter!.QuantizedBase);
+        string yaml = RecipeWriter.ToYaml(recipe);
+        Assert.DoesNotContain("rank", yaml, StringComparison.Ordinal);
+        Assert.Equal(yaml, RecipeWriter.ToYaml(RecipeReader.Parse(yaml, "again", [])));
+        Assert.Contains("adapter.rank is that of model.adapter, a", Refused(Smallest, "model.adapter=a", "adapter.rank=4"), StringComparison.Ordinal);
+        Assert.Contains("train and an adapter", Refused(Smallest, "model.adapter=a", "train=*.bias"), StringComparison.Ordinal);
+        Assert.Contains("train and an adapter", Refused(Smallest, "adapter.rank=4", "train=*.bias"), StringComparison.Ordinal);
+        const string Random = """
+            model: {family: llama, size: 7b, initialize: random, tokenizer: t}
+            data: {sources: [{dataset: messages, path: d}]}
+            output: o
+            """;
+        Assert.Contains("model.adapter needs the model that it was trained over", Refused(Random, "model.adapter=a"), StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("training.steps=11", "")]
     [InlineData("checkpoint.every_steps=1", "")]
