@@ -5,15 +5,17 @@ using System.Runtime.Intrinsics.X86;
 namespace Camels.Kernels;
 
 /// <summary>
-/// The product of few rows (decoding), where every weight is used so seldom that packing panels would cost more than the arithmetic: 16
-/// weights of 16 outputs at a time are transposed in registers and used at once. The chains are those of <see cref="CpuTile"/>.
+/// The product of few rows (decoding), where every weight is used so seldom that reading it from memory is the cost: one cache line of each
+/// of 16 outputs at a time is transposed in registers and used at once, while as many lines of the next 16 outputs are fetched. The processor
+/// alone, which sees 16 short streams, fetches at little more than half the speed of memory. The chains are those of <see cref="CpuTile"/>.
 /// </summary>
 internal static unsafe class CpuFewRows
 {
     /// <summary>Most rows for which this is faster than packing.</summary>
     public const int MostRows = CpuTile.Rows - 1;
 
-    private const int Width = 16;                   // outputs, and steps of k, of a block
+    private const int Width = 16;                   // outputs of a block
+    private const int LineBytes = 64;
     private const int OutputsPerPart = 4 * Width;
 
     /// <summary>True where <see cref="Run"/> takes the product.</summary>
@@ -32,6 +34,7 @@ internal static unsafe class CpuFewRows
             Right = right,
             Steps = steps,
             Accumulate = accumulate,
+            Workers = workers.Count,
         };
         workers.Run(ref work, CpuPanels.Count(work.Columns, OutputsPerPart));
     }
@@ -45,24 +48,28 @@ internal static unsafe class CpuFewRows
         public CpuOperand Right;
         public int Steps;
         public bool Accumulate;
+        public int Workers;
 
         public readonly void Run(int part, int worker)
         {
             int end = Math.Min(Columns, (part + 1) * OutputsPerPart);
             for (int column = part * OutputsPerPart; column < end; column += Width)
             {
+                // Behind its part a thread usually finds the one that the others have not begun.
+                int next = column + Width < end ? column + Width : ((part + Workers) * OutputsPerPart);
+                byte* ahead = (byte*)Right.From(next, k: 0).Address;
                 if (Right.DType == DType.F32)
                 {
-                    RunBlock<Single>(column, Math.Min(Width, end - column));
+                    RunBlock<Single>(column, Math.Min(Width, end - column), ahead);
                 }
                 else
                 {
-                    RunBlock<Narrow>(column, Math.Min(Width, end - column));
+                    RunBlock<Narrow>(column, Math.Min(Width, end - column), ahead);
                 }
             }
         }
 
-        private readonly void RunBlock<T>(int column, int outputs)
+        private readonly void RunBlock<T>(int column, int outputs, byte* ahead)
             where T : struct, IWeights
         {
             byte** rows = stackalloc byte*[Width];
@@ -73,12 +80,13 @@ internal static unsafe class CpuFewRows
 
             float* sums = stackalloc float[MostRows * Width];
             Load(sums, column, outputs);
-            float* steps = stackalloc float[Width * Width];
-            int whole = Steps / Width * Width;
-            for (int k = 0; k < whole; k += Width)
+            float* steps = stackalloc float[T.StepsPerLine * Width];
+            int whole = Steps / T.StepsPerLine * T.StepsPerLine;
+            for (int k = 0; k < whole; k += T.StepsPerLine)
             {
-                Transpose<T>(steps, rows, k);
-                AddSteps(sums, steps, Left + (k * CpuTile.Rows), Width);
+                Transpose<T>(steps, rows, k, ahead);
+                AddSteps(sums, steps, Left + (k * CpuTile.Rows), T.StepsPerLine);
+                ahead += Width * LineBytes;
             }
 
             for (int k = whole; k < Steps; k++)
@@ -121,26 +129,26 @@ internal static unsafe class CpuFewRows
         }
     }
 
-    // Sixteen outputs' weights of steps k … k + 15 become sixteen steps' weights: pairs of rows, then fours, then quarters of registers.
-    private static void Transpose<T>(float* steps, byte** rows, nint k)
+    // The lines of 16 outputs from step k on become the 16 weights of each step: pairs of rows, then fours, then quarters of registers.
+    private static void Transpose<T>(float* steps, byte** rows, nint k, byte* ahead)
         where T : struct, IWeights
     {
-        Vector512<float> r0 = T.Load(rows[0], k);
-        Vector512<float> r1 = T.Load(rows[1], k);
-        Vector512<float> r2 = T.Load(rows[2], k);
-        Vector512<float> r3 = T.Load(rows[3], k);
-        Vector512<float> r4 = T.Load(rows[4], k);
-        Vector512<float> r5 = T.Load(rows[5], k);
-        Vector512<float> r6 = T.Load(rows[6], k);
-        Vector512<float> r7 = T.Load(rows[7], k);
-        Vector512<float> r8 = T.Load(rows[8], k);
-        Vector512<float> r9 = T.Load(rows[9], k);
-        Vector512<float> r10 = T.Load(rows[10], k);
-        Vector512<float> r11 = T.Load(rows[11], k);
-        Vector512<float> r12 = T.Load(rows[12], k);
-        Vector512<float> r13 = T.Load(rows[13], k);
-        Vector512<float> r14 = T.Load(rows[14], k);
-        Vector512<float> r15 = T.Load(rows[15], k);
+        Vector512<float> r0 = Line<T>(rows, 0, k, ahead);
+        Vector512<float> r1 = Line<T>(rows, 1, k, ahead);
+        Vector512<float> r2 = Line<T>(rows, 2, k, ahead);
+        Vector512<float> r3 = Line<T>(rows, 3, k, ahead);
+        Vector512<float> r4 = Line<T>(rows, 4, k, ahead);
+        Vector512<float> r5 = Line<T>(rows, 5, k, ahead);
+        Vector512<float> r6 = Line<T>(rows, 6, k, ahead);
+        Vector512<float> r7 = Line<T>(rows, 7, k, ahead);
+        Vector512<float> r8 = Line<T>(rows, 8, k, ahead);
+        Vector512<float> r9 = Line<T>(rows, 9, k, ahead);
+        Vector512<float> r10 = Line<T>(rows, 10, k, ahead);
+        Vector512<float> r11 = Line<T>(rows, 11, k, ahead);
+        Vector512<float> r12 = Line<T>(rows, 12, k, ahead);
+        Vector512<float> r13 = Line<T>(rows, 13, k, ahead);
+        Vector512<float> r14 = Line<T>(rows, 14, k, ahead);
+        Vector512<float> r15 = Line<T>(rows, 15, k, ahead);
         Vector512<float> l0 = Avx512F.UnpackLow(r0, r1), h0 = Avx512F.UnpackHigh(r0, r1);
         Vector512<float> l1 = Avx512F.UnpackLow(r2, r3), h1 = Avx512F.UnpackHigh(r2, r3);
         Vector512<float> l2 = Avx512F.UnpackLow(r4, r5), h2 = Avx512F.UnpackHigh(r4, r5);
@@ -165,22 +173,22 @@ internal static unsafe class CpuFewRows
         Vector512<float> f2 = Avx512F.Shuffle4x128(q22, q32, 0x88), p2 = Avx512F.Shuffle4x128(q22, q32, 0xDD);
         Vector512<float> e3 = Avx512F.Shuffle4x128(q03, q13, 0x88), o3 = Avx512F.Shuffle4x128(q03, q13, 0xDD);
         Vector512<float> f3 = Avx512F.Shuffle4x128(q23, q33, 0x88), p3 = Avx512F.Shuffle4x128(q23, q33, 0xDD);
-        Avx512F.Shuffle4x128(e0, f0, 0x88).Store(steps);
-        Avx512F.Shuffle4x128(e1, f1, 0x88).Store(steps + 16);
-        Avx512F.Shuffle4x128(e2, f2, 0x88).Store(steps + 32);
-        Avx512F.Shuffle4x128(e3, f3, 0x88).Store(steps + 48);
-        Avx512F.Shuffle4x128(o0, p0, 0x88).Store(steps + 64);
-        Avx512F.Shuffle4x128(o1, p1, 0x88).Store(steps + 80);
-        Avx512F.Shuffle4x128(o2, p2, 0x88).Store(steps + 96);
-        Avx512F.Shuffle4x128(o3, p3, 0x88).Store(steps + 112);
-        Avx512F.Shuffle4x128(e0, f0, 0xDD).Store(steps + 128);
-        Avx512F.Shuffle4x128(e1, f1, 0xDD).Store(steps + 144);
-        Avx512F.Shuffle4x128(e2, f2, 0xDD).Store(steps + 160);
-        Avx512F.Shuffle4x128(e3, f3, 0xDD).Store(steps + 176);
-        Avx512F.Shuffle4x128(o0, p0, 0xDD).Store(steps + 192);
-        Avx512F.Shuffle4x128(o1, p1, 0xDD).Store(steps + 208);
-        Avx512F.Shuffle4x128(o2, p2, 0xDD).Store(steps + 224);
-        Avx512F.Shuffle4x128(o3, p3, 0xDD).Store(steps + 240);
+        T.Store(steps, 0, Avx512F.Shuffle4x128(e0, f0, 0x88));
+        T.Store(steps, 1, Avx512F.Shuffle4x128(e1, f1, 0x88));
+        T.Store(steps, 2, Avx512F.Shuffle4x128(e2, f2, 0x88));
+        T.Store(steps, 3, Avx512F.Shuffle4x128(e3, f3, 0x88));
+        T.Store(steps, 4, Avx512F.Shuffle4x128(o0, p0, 0x88));
+        T.Store(steps, 5, Avx512F.Shuffle4x128(o1, p1, 0x88));
+        T.Store(steps, 6, Avx512F.Shuffle4x128(o2, p2, 0x88));
+        T.Store(steps, 7, Avx512F.Shuffle4x128(o3, p3, 0x88));
+        T.Store(steps, 8, Avx512F.Shuffle4x128(e0, f0, 0xDD));
+        T.Store(steps, 9, Avx512F.Shuffle4x128(e1, f1, 0xDD));
+        T.Store(steps, 10, Avx512F.Shuffle4x128(e2, f2, 0xDD));
+        T.Store(steps, 11, Avx512F.Shuffle4x128(e3, f3, 0xDD));
+        T.Store(steps, 12, Avx512F.Shuffle4x128(o0, p0, 0xDD));
+        T.Store(steps, 13, Avx512F.Shuffle4x128(o1, p1, 0xDD));
+        T.Store(steps, 14, Avx512F.Shuffle4x128(o2, p2, 0xDD));
+        T.Store(steps, 15, Avx512F.Shuffle4x128(o3, p3, 0xDD));
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -188,27 +196,56 @@ internal static unsafe class CpuFewRows
         ? Avx512F.UnpackHigh(first.AsDouble(), second.AsDouble()).AsSingle()
         : Avx512F.UnpackLow(first.AsDouble(), second.AsDouble()).AsSingle();
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<float> Line<T>(byte** rows, int row, nint k, byte* ahead)
+        where T : struct, IWeights
+    {
+        Sse.Prefetch0(ahead + (row * LineBytes));
+        return T.Load(rows[row], k);
+    }
+
     private interface IWeights
     {
+        static abstract int StepsPerLine { get; }
+
+        // The line that begins at step k.
         static abstract Vector512<float> Load(byte* row, nint k);
 
         static abstract float LoadOne(byte* row, nint k);
+
+        // Stores 16 outputs' weights of the steps that share place "step" of a line's 16.
+        static abstract void Store(float* steps, int step, Vector512<float> weights);
     }
 
     private readonly struct Single : IWeights
     {
+        public static int StepsPerLine => Width;
+
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public static Vector512<float> Load(byte* row, nint k) => Vector512.Load((float*)row + k);
 
         public static float LoadOne(byte* row, nint k) => ((float*)row)[k];
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public static void Store(float* steps, int step, Vector512<float> weights) => weights.Store(steps + (step * Width));
     }
 
+    // Two steps lie in each 32 bits, the earlier one in the lower half.
     private readonly struct Narrow : IWeights
     {
+        public static int StepsPerLine => 2 * Width;
+
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static Vector512<float> Load(byte* row, nint k) =>
-            Avx512F.ShiftLeftLogical(Avx512F.ConvertToVector512UInt32(Vector256.Load((ushort*)row + k)), 16).AsSingle();
+        public static Vector512<float> Load(byte* row, nint k) => Vector512.Load((ushort*)row + k).AsSingle();
 
         public static float LoadOne(byte* row, nint k) => BitConverter.UInt32BitsToSingle((uint)((ushort*)row)[k] << 16);
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public static void Store(float* steps, int step, Vector512<float> weights)
+        {
+            Vector512<uint> pairs = weights.AsUInt32();
+            (pairs << 16).AsSingle().Store(steps + (step * 2 * Width));
+            (pairs & Vector512.Create(0xFFFF0000u)).AsSingle().Store(steps + (((step * 2) + 1) * Width));
+        }
     }
 }
