@@ -32,6 +32,30 @@ internal static class CpuCeiling
     /// </summary>
     public static double FmaFlopsPerSecond(CpuWorkers workers) => Math.Max(FmaBurst(workers), FmaBurst(workers));
 
+    /// <summary>Reading memory that is in no cache, in bytes/s, the better of two rounds.</summary>
+    public static unsafe double ReadBytesPerSecond(CpuWorkers workers)
+    {
+        nuint bytes = CopyBytesPerThread * (nuint)workers.Count;
+        ReadWork work = new() { Source = (byte*)NativeMemory.Alloc(bytes) };
+        NativeMemory.Fill(work.Source, bytes, 1);       // pages that were never written are all the same page of zeros
+        try
+        {
+            double best = double.PositiveInfinity;
+            for (int round = 0; round < 2; round++)
+            {
+                long began = Stopwatch.GetTimestamp();
+                workers.Run(ref work, PartsPerThread * workers.Count);
+                best = Math.Min(best, Stopwatch.GetElapsedTime(began).TotalSeconds);
+            }
+
+            return bytes / best;
+        }
+        finally
+        {
+            NativeMemory.Free(work.Source);
+        }
+    }
+
     /// <summary>Copying memory that is in no cache: bytes read plus bytes written a second, the best of five rounds.</summary>
     public static unsafe double CopyBytesPerSecond(CpuWorkers workers)
     {
@@ -76,6 +100,28 @@ internal static class CpuCeiling
         {
             nint offset = (nint)part * CopyBytesPerThread;
             Buffer.MemoryCopy(Source + offset, Target + offset, CopyBytesPerThread, CopyBytesPerThread);
+        }
+    }
+
+    private unsafe struct ReadWork : ICpuWork
+    {
+        private const int Bytes = CopyBytesPerThread / PartsPerThread;
+
+        public byte* Source;
+
+        public readonly void Run(int part, int worker)
+        {
+            byte* source = Source + ((nint)part * Bytes);
+            Vector512<byte> a = default, b = default, c = default, d = default;
+            for (int i = 0; i < Bytes; i += 4 * Vector512<byte>.Count)
+            {
+                a |= Vector512.Load(source + i);
+                b |= Vector512.Load(source + i + 64);
+                c |= Vector512.Load(source + i + 128);
+                d |= Vector512.Load(source + i + 192);
+            }
+
+            Sink((a | b | c | d).ToScalar());
         }
     }
 

@@ -6,6 +6,7 @@ using Camels.Engine;
 using Camels.Engine.Generation;
 using Camels.Engine.Models;
 using Camels.Engine.Parameters;
+using Camels.Engine.Training;
 using Camels.Kernels;
 
 namespace Camels.Cli.Verbs;
@@ -13,7 +14,8 @@ namespace Camels.Cli.Verbs;
 /// <summary>Measures generation on random weights: prompts into the cache, then one token after another.</summary>
 internal sealed class BenchGenerateVerb : Verb
 {
-    private const int Rounds = 3;
+    private const int WarmUpRounds = 2;
+    private const int Rounds = 5;
 
     private readonly Option<string> _shape;
     private readonly Option<int> _promptTokens;
@@ -58,16 +60,22 @@ internal sealed class BenchGenerateVerb : Verb
         Generator generator = new(model, tokenizer: null, device);
         int cacheTokens = batch * (promptTokens + newTokens + 1);
 
-        double first = BestSeconds(generator, prompts, newTokens: 1, cacheTokens);
-        double all = BestSeconds(generator, prompts, newTokens + 1, cacheTokens);
-        double prefill = batch * promptTokens / first;
-        double decode = batch * newTokens / (all - first);
+        Func<int, double> seconds = tokens => Seconds(generator, prompts, tokens, cacheTokens);
+        GenerationRound[] rounds = [.. Enumerable.Range(-WarmUpRounds, WarmUpRounds + Rounds).Select(_ => Measure(device, seconds, newTokens)).Skip(WarmUpRounds)];
+        double prefill = batch * promptTokens / Median(rounds, round => round.PromptSeconds);
+        double decode = batch / Median(rounds, round => round.StepSeconds);
+        double promptFlops = batch * promptTokens * ModelFlops.PerPromptToken(config, promptTokens);
+        double stepBytes = precision.Compute.Bytes() * ModelFlops.ElementsReadPerStep(config, batch, promptTokens + (newTokens / 2.0));
+        double flopsShare = Median(rounds, round => promptFlops / round.PromptSeconds / round.FlopsPerSecond);
+        double readShare = Median(rounds, round => stepBytes / round.StepSeconds / round.ReadBytesPerSecond);
         screen.Table(
             ["generation", "measured>"],
             [
                 ["shape, prompts, precision", $"{shape}, {batch} of {promptTokens} tokens, {precision.Name}"],
                 ["prompt tokens/s", Screen.Count(prefill)],
+                ["of the fp32 multiply-add peak", $"{Screen.Fixed(100 * flopsShare, 1)} %"],
                 ["new tokens/s", Screen.Count(decode)],
+                ["of the speed of reading memory", $"{Screen.Fixed(100 * readShare, 1)} %"],
             ]);
         screen.Json(new
         {
@@ -77,7 +85,10 @@ internal sealed class BenchGenerateVerb : Verb
             NewTokens = newTokens,
             Precision = precision.Name,
             PrefillTokensPerSecond = prefill,
+            PrefillShareOfFmaPeak = flopsShare,
             DecodeTokensPerSecond = decode,
+            DecodeShareOfReadBandwidth = readShare,
+            ReadBytesPerSecond = Median(rounds, round => round.ReadBytesPerSecond),
             Threads = device.Workers?.Count ?? 1,
             Device = Machine.Describe(device),
             Build.Commit,
@@ -85,17 +96,25 @@ internal sealed class BenchGenerateVerb : Verb
         return ExitCode.Done;
     }
 
-    private static double BestSeconds(Generator generator, Prompt[] prompts, int newTokens, int cacheTokens)
+    // Ceilings are taken beside each run, because the clock and the memory of a shared machine are not the same a second later.
+    private static GenerationRound Measure(Device device, Func<int, double> seconds, int newTokens)
+    {
+        double flops = device.Workers is null ? double.NaN : CpuCeiling.FmaFlopsPerSecond(device.Workers);
+        double prompt = seconds(1);
+        double read = device.Workers is null ? double.NaN : CpuCeiling.ReadBytesPerSecond(device.Workers);
+        return new GenerationRound(flops, prompt, read, (seconds(newTokens + 1) - prompt) / newTokens);
+    }
+
+    private static double Seconds(Generator generator, Prompt[] prompts, int newTokens, int cacheTokens)
     {
         GenerationSettings settings = new() { MaximumNewTokens = newTokens, MaximumBatchTokens = cacheTokens };
-        double best = double.PositiveInfinity;
-        for (int round = 0; round < Rounds; round++)
-        {
-            long started = Stopwatch.GetTimestamp();
-            generator.Generate(prompts, settings, _ => { });
-            best = Math.Min(best, Stopwatch.GetElapsedTime(started).TotalSeconds);
-        }
-
-        return best;
+        long started = Stopwatch.GetTimestamp();
+        generator.Generate(prompts, settings, _ => { });
+        return Stopwatch.GetElapsedTime(started).TotalSeconds;
     }
+
+    private static double Median(GenerationRound[] rounds, Func<GenerationRound, double> value) =>
+        new Sample([.. rounds.Select(value)]).Median;
+
+    private sealed record GenerationRound(double FlopsPerSecond, double PromptSeconds, double ReadBytesPerSecond, double StepSeconds);
 }

@@ -81,22 +81,26 @@ internal static unsafe class CpuFewRows
             float* sums = stackalloc float[MostRows * Width];
             Load(sums, column, outputs);
             float* steps = stackalloc float[T.StepsPerLine * Width];
-            int whole = Steps / T.StepsPerLine * T.StepsPerLine;
-            for (int k = 0; k < whole; k += T.StepsPerLine)
+            int lines = Steps / T.StepsPerLine;
+            if (Rows == 1)
             {
-                Transpose<T>(steps, rows, k, ahead);
-                AddSteps(sums, steps, Left + (k * CpuTile.Rows), T.StepsPerLine);
-                ahead += Width * LineBytes;
+                RunLines<T, AddToRow>(Vector512.Load(sums), Left, rows, line: 0, lines, ahead).Store(sums);
             }
 
-            for (int k = whole; k < Steps; k++)
+            for (int line = 0; Rows > 1 && line < lines; line++)
+            {
+                _ = RunLines<T, Keep>(default, steps, rows, line, line + 1, ahead);
+                AddSteps(sums, steps, Left + (line * T.StepsPerLine * CpuTile.Rows), T.StepsPerLine, Rows);
+            }
+
+            for (int k = lines * T.StepsPerLine; k < Steps; k++)
             {
                 for (int i = 0; i < Width; i++)
                 {
                     steps[i] = T.LoadOne(rows[i], k);
                 }
 
-                AddSteps(sums, steps, Left + (k * CpuTile.Rows), count: 1);
+                AddSteps(sums, steps, Left + (k * CpuTile.Rows), count: 1, Rows);
             }
 
             for (int row = 0; row < Rows; row++)
@@ -113,82 +117,110 @@ internal static unsafe class CpuFewRows
                 new ReadOnlySpan<float>(Result + ((nint)row * Columns) + column, outputs).CopyTo(new Span<float>(sums + (row * Width), outputs));
             }
         }
+    }
 
-        private readonly void AddSteps(float* sums, float* steps, float* left, int count)
+    // Four steps a round, all addresses in registers: the chain of one row should be what a block waits for, and nothing else.
+    [MethodImpl(MethodImplOptions.NoInlining | MethodImplOptions.AggressiveOptimization)]
+    private static void AddSteps(float* sums, float* steps, float* left, int count, int rows)
+    {
+        for (int row = 0; row < rows; row++)
         {
-            for (int row = 0; row < Rows; row++)
+            Vector512<float> sum = Vector512.Load(sums);
+            float* weights = steps;
+            float* factors = left + row;
+            int rest = count;
+            for (; rest >= 4; rest -= 4)
             {
-                Vector512<float> sum = Vector512.Load(sums + (row * Width));
-                for (int j = 0; j < count; j++)
-                {
-                    sum = Avx512F.FusedMultiplyAdd(Vector512.Create(left[(j * CpuTile.Rows) + row]), Vector512.Load(steps + (j * Width)), sum);
-                }
-
-                sum.Store(sums + (row * Width));
+                sum = Avx512F.FusedMultiplyAdd(Vector512.Create(factors[0]), Vector512.Load(weights), sum);
+                sum = Avx512F.FusedMultiplyAdd(Vector512.Create(factors[CpuTile.Rows]), Vector512.Load(weights + Width), sum);
+                sum = Avx512F.FusedMultiplyAdd(Vector512.Create(factors[2 * CpuTile.Rows]), Vector512.Load(weights + (2 * Width)), sum);
+                sum = Avx512F.FusedMultiplyAdd(Vector512.Create(factors[3 * CpuTile.Rows]), Vector512.Load(weights + (3 * Width)), sum);
+                factors += 4 * CpuTile.Rows;
+                weights += 4 * Width;
             }
+
+            for (; rest > 0; rest--)
+            {
+                sum = Avx512F.FusedMultiplyAdd(Vector512.Create(*factors), Vector512.Load(weights), sum);
+                factors += CpuTile.Rows;
+                weights += Width;
+            }
+
+            sum.Store(sums);
+            sums += Width;
         }
     }
 
-    // The lines of 16 outputs from step k on become the 16 weights of each step: pairs of rows, then fours, then quarters of registers.
-    private static void Transpose<T>(float* steps, byte** rows, nint k, byte* ahead)
+    // The lines of 16 outputs become the 16 weights of each step: pairs of rows, then fours, then quarters of registers.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static Vector512<float> RunLines<T, TUse>(Vector512<float> sum, float* memory, byte** rows, nint line, nint end, byte* ahead)
         where T : struct, IWeights
+        where TUse : struct, IUse
     {
-        Vector512<float> r0 = Line<T>(rows, 0, k, ahead);
-        Vector512<float> r1 = Line<T>(rows, 1, k, ahead);
-        Vector512<float> r2 = Line<T>(rows, 2, k, ahead);
-        Vector512<float> r3 = Line<T>(rows, 3, k, ahead);
-        Vector512<float> r4 = Line<T>(rows, 4, k, ahead);
-        Vector512<float> r5 = Line<T>(rows, 5, k, ahead);
-        Vector512<float> r6 = Line<T>(rows, 6, k, ahead);
-        Vector512<float> r7 = Line<T>(rows, 7, k, ahead);
-        Vector512<float> r8 = Line<T>(rows, 8, k, ahead);
-        Vector512<float> r9 = Line<T>(rows, 9, k, ahead);
-        Vector512<float> r10 = Line<T>(rows, 10, k, ahead);
-        Vector512<float> r11 = Line<T>(rows, 11, k, ahead);
-        Vector512<float> r12 = Line<T>(rows, 12, k, ahead);
-        Vector512<float> r13 = Line<T>(rows, 13, k, ahead);
-        Vector512<float> r14 = Line<T>(rows, 14, k, ahead);
-        Vector512<float> r15 = Line<T>(rows, 15, k, ahead);
-        Vector512<float> l0 = Avx512F.UnpackLow(r0, r1), h0 = Avx512F.UnpackHigh(r0, r1);
-        Vector512<float> l1 = Avx512F.UnpackLow(r2, r3), h1 = Avx512F.UnpackHigh(r2, r3);
-        Vector512<float> l2 = Avx512F.UnpackLow(r4, r5), h2 = Avx512F.UnpackHigh(r4, r5);
-        Vector512<float> l3 = Avx512F.UnpackLow(r6, r7), h3 = Avx512F.UnpackHigh(r6, r7);
-        Vector512<float> l4 = Avx512F.UnpackLow(r8, r9), h4 = Avx512F.UnpackHigh(r8, r9);
-        Vector512<float> l5 = Avx512F.UnpackLow(r10, r11), h5 = Avx512F.UnpackHigh(r10, r11);
-        Vector512<float> l6 = Avx512F.UnpackLow(r12, r13), h6 = Avx512F.UnpackHigh(r12, r13);
-        Vector512<float> l7 = Avx512F.UnpackLow(r14, r15), h7 = Avx512F.UnpackHigh(r14, r15);
-        Vector512<float> q00 = Pairs(l0, l1, upper: false), q01 = Pairs(l0, l1, upper: true);
-        Vector512<float> q02 = Pairs(h0, h1, upper: false), q03 = Pairs(h0, h1, upper: true);
-        Vector512<float> q10 = Pairs(l2, l3, upper: false), q11 = Pairs(l2, l3, upper: true);
-        Vector512<float> q12 = Pairs(h2, h3, upper: false), q13 = Pairs(h2, h3, upper: true);
-        Vector512<float> q20 = Pairs(l4, l5, upper: false), q21 = Pairs(l4, l5, upper: true);
-        Vector512<float> q22 = Pairs(h4, h5, upper: false), q23 = Pairs(h4, h5, upper: true);
-        Vector512<float> q30 = Pairs(l6, l7, upper: false), q31 = Pairs(l6, l7, upper: true);
-        Vector512<float> q32 = Pairs(h6, h7, upper: false), q33 = Pairs(h6, h7, upper: true);
-        Vector512<float> e0 = Avx512F.Shuffle4x128(q00, q10, 0x88), o0 = Avx512F.Shuffle4x128(q00, q10, 0xDD);
-        Vector512<float> f0 = Avx512F.Shuffle4x128(q20, q30, 0x88), p0 = Avx512F.Shuffle4x128(q20, q30, 0xDD);
-        Vector512<float> e1 = Avx512F.Shuffle4x128(q01, q11, 0x88), o1 = Avx512F.Shuffle4x128(q01, q11, 0xDD);
-        Vector512<float> f1 = Avx512F.Shuffle4x128(q21, q31, 0x88), p1 = Avx512F.Shuffle4x128(q21, q31, 0xDD);
-        Vector512<float> e2 = Avx512F.Shuffle4x128(q02, q12, 0x88), o2 = Avx512F.Shuffle4x128(q02, q12, 0xDD);
-        Vector512<float> f2 = Avx512F.Shuffle4x128(q22, q32, 0x88), p2 = Avx512F.Shuffle4x128(q22, q32, 0xDD);
-        Vector512<float> e3 = Avx512F.Shuffle4x128(q03, q13, 0x88), o3 = Avx512F.Shuffle4x128(q03, q13, 0xDD);
-        Vector512<float> f3 = Avx512F.Shuffle4x128(q23, q33, 0x88), p3 = Avx512F.Shuffle4x128(q23, q33, 0xDD);
-        T.Store(steps, 0, Avx512F.Shuffle4x128(e0, f0, 0x88));
-        T.Store(steps, 1, Avx512F.Shuffle4x128(e1, f1, 0x88));
-        T.Store(steps, 2, Avx512F.Shuffle4x128(e2, f2, 0x88));
-        T.Store(steps, 3, Avx512F.Shuffle4x128(e3, f3, 0x88));
-        T.Store(steps, 4, Avx512F.Shuffle4x128(o0, p0, 0x88));
-        T.Store(steps, 5, Avx512F.Shuffle4x128(o1, p1, 0x88));
-        T.Store(steps, 6, Avx512F.Shuffle4x128(o2, p2, 0x88));
-        T.Store(steps, 7, Avx512F.Shuffle4x128(o3, p3, 0x88));
-        T.Store(steps, 8, Avx512F.Shuffle4x128(e0, f0, 0xDD));
-        T.Store(steps, 9, Avx512F.Shuffle4x128(e1, f1, 0xDD));
-        T.Store(steps, 10, Avx512F.Shuffle4x128(e2, f2, 0xDD));
-        T.Store(steps, 11, Avx512F.Shuffle4x128(e3, f3, 0xDD));
-        T.Store(steps, 12, Avx512F.Shuffle4x128(o0, p0, 0xDD));
-        T.Store(steps, 13, Avx512F.Shuffle4x128(o1, p1, 0xDD));
-        T.Store(steps, 14, Avx512F.Shuffle4x128(o2, p2, 0xDD));
-        T.Store(steps, 15, Avx512F.Shuffle4x128(o3, p3, 0xDD));
+        for (; line < end; line++)
+        {
+            byte* next = ahead + (line * Width * LineBytes);
+            nint at = line * LineBytes;
+            Vector512<float> r0 = Line(rows[0] + at, next + (0 * LineBytes));
+            Vector512<float> r1 = Line(rows[1] + at, next + (1 * LineBytes));
+            Vector512<float> r2 = Line(rows[2] + at, next + (2 * LineBytes));
+            Vector512<float> r3 = Line(rows[3] + at, next + (3 * LineBytes));
+            Vector512<float> r4 = Line(rows[4] + at, next + (4 * LineBytes));
+            Vector512<float> r5 = Line(rows[5] + at, next + (5 * LineBytes));
+            Vector512<float> r6 = Line(rows[6] + at, next + (6 * LineBytes));
+            Vector512<float> r7 = Line(rows[7] + at, next + (7 * LineBytes));
+            Vector512<float> r8 = Line(rows[8] + at, next + (8 * LineBytes));
+            Vector512<float> r9 = Line(rows[9] + at, next + (9 * LineBytes));
+            Vector512<float> r10 = Line(rows[10] + at, next + (10 * LineBytes));
+            Vector512<float> r11 = Line(rows[11] + at, next + (11 * LineBytes));
+            Vector512<float> r12 = Line(rows[12] + at, next + (12 * LineBytes));
+            Vector512<float> r13 = Line(rows[13] + at, next + (13 * LineBytes));
+            Vector512<float> r14 = Line(rows[14] + at, next + (14 * LineBytes));
+            Vector512<float> r15 = Line(rows[15] + at, next + (15 * LineBytes));
+            Vector512<float> l0 = Avx512F.UnpackLow(r0, r1), h0 = Avx512F.UnpackHigh(r0, r1);
+            Vector512<float> l1 = Avx512F.UnpackLow(r2, r3), h1 = Avx512F.UnpackHigh(r2, r3);
+            Vector512<float> l2 = Avx512F.UnpackLow(r4, r5), h2 = Avx512F.UnpackHigh(r4, r5);
+            Vector512<float> l3 = Avx512F.UnpackLow(r6, r7), h3 = Avx512F.UnpackHigh(r6, r7);
+            Vector512<float> l4 = Avx512F.UnpackLow(r8, r9), h4 = Avx512F.UnpackHigh(r8, r9);
+            Vector512<float> l5 = Avx512F.UnpackLow(r10, r11), h5 = Avx512F.UnpackHigh(r10, r11);
+            Vector512<float> l6 = Avx512F.UnpackLow(r12, r13), h6 = Avx512F.UnpackHigh(r12, r13);
+            Vector512<float> l7 = Avx512F.UnpackLow(r14, r15), h7 = Avx512F.UnpackHigh(r14, r15);
+            Vector512<float> q00 = Pairs(l0, l1, upper: false), q01 = Pairs(l0, l1, upper: true);
+            Vector512<float> q02 = Pairs(h0, h1, upper: false), q03 = Pairs(h0, h1, upper: true);
+            Vector512<float> q10 = Pairs(l2, l3, upper: false), q11 = Pairs(l2, l3, upper: true);
+            Vector512<float> q12 = Pairs(h2, h3, upper: false), q13 = Pairs(h2, h3, upper: true);
+            Vector512<float> q20 = Pairs(l4, l5, upper: false), q21 = Pairs(l4, l5, upper: true);
+            Vector512<float> q22 = Pairs(h4, h5, upper: false), q23 = Pairs(h4, h5, upper: true);
+            Vector512<float> q30 = Pairs(l6, l7, upper: false), q31 = Pairs(l6, l7, upper: true);
+            Vector512<float> q32 = Pairs(h6, h7, upper: false), q33 = Pairs(h6, h7, upper: true);
+            Vector512<float> e0 = Avx512F.Shuffle4x128(q00, q10, 0x88), o0 = Avx512F.Shuffle4x128(q00, q10, 0xDD);
+            Vector512<float> f0 = Avx512F.Shuffle4x128(q20, q30, 0x88), p0 = Avx512F.Shuffle4x128(q20, q30, 0xDD);
+            Vector512<float> e1 = Avx512F.Shuffle4x128(q01, q11, 0x88), o1 = Avx512F.Shuffle4x128(q01, q11, 0xDD);
+            Vector512<float> f1 = Avx512F.Shuffle4x128(q21, q31, 0x88), p1 = Avx512F.Shuffle4x128(q21, q31, 0xDD);
+            Vector512<float> e2 = Avx512F.Shuffle4x128(q02, q12, 0x88), o2 = Avx512F.Shuffle4x128(q02, q12, 0xDD);
+            Vector512<float> f2 = Avx512F.Shuffle4x128(q22, q32, 0x88), p2 = Avx512F.Shuffle4x128(q22, q32, 0xDD);
+            Vector512<float> e3 = Avx512F.Shuffle4x128(q03, q13, 0x88), o3 = Avx512F.Shuffle4x128(q03, q13, 0xDD);
+            Vector512<float> f3 = Avx512F.Shuffle4x128(q23, q33, 0x88), p3 = Avx512F.Shuffle4x128(q23, q33, 0xDD);
+            sum = TUse.Take<T>(sum, memory, 0, Avx512F.Shuffle4x128(e0, f0, 0x88));
+            sum = TUse.Take<T>(sum, memory, 1, Avx512F.Shuffle4x128(e1, f1, 0x88));
+            sum = TUse.Take<T>(sum, memory, 2, Avx512F.Shuffle4x128(e2, f2, 0x88));
+            sum = TUse.Take<T>(sum, memory, 3, Avx512F.Shuffle4x128(e3, f3, 0x88));
+            sum = TUse.Take<T>(sum, memory, 4, Avx512F.Shuffle4x128(o0, p0, 0x88));
+            sum = TUse.Take<T>(sum, memory, 5, Avx512F.Shuffle4x128(o1, p1, 0x88));
+            sum = TUse.Take<T>(sum, memory, 6, Avx512F.Shuffle4x128(o2, p2, 0x88));
+            sum = TUse.Take<T>(sum, memory, 7, Avx512F.Shuffle4x128(o3, p3, 0x88));
+            sum = TUse.Take<T>(sum, memory, 8, Avx512F.Shuffle4x128(e0, f0, 0xDD));
+            sum = TUse.Take<T>(sum, memory, 9, Avx512F.Shuffle4x128(e1, f1, 0xDD));
+            sum = TUse.Take<T>(sum, memory, 10, Avx512F.Shuffle4x128(e2, f2, 0xDD));
+            sum = TUse.Take<T>(sum, memory, 11, Avx512F.Shuffle4x128(e3, f3, 0xDD));
+            sum = TUse.Take<T>(sum, memory, 12, Avx512F.Shuffle4x128(o0, p0, 0xDD));
+            sum = TUse.Take<T>(sum, memory, 13, Avx512F.Shuffle4x128(o1, p1, 0xDD));
+            sum = TUse.Take<T>(sum, memory, 14, Avx512F.Shuffle4x128(o2, p2, 0xDD));
+            sum = TUse.Take<T>(sum, memory, 15, Avx512F.Shuffle4x128(o3, p3, 0xDD));
+            memory += TUse.ElementsPerStep * T.StepsPerLine;
+        }
+
+        return sum;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -197,37 +229,25 @@ internal static unsafe class CpuFewRows
         : Avx512F.UnpackLow(first.AsDouble(), second.AsDouble()).AsSingle();
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector512<float> Line<T>(byte** rows, int row, nint k, byte* ahead)
-        where T : struct, IWeights
+    private static Vector512<float> Line(byte* line, byte* next)
     {
-        Sse.Prefetch0(ahead + (row * LineBytes));
-        return T.Load(rows[row], k);
+        Sse.Prefetch0(next);
+        return Vector512.Load(line).AsSingle();
     }
 
+    /// <summary>What a line of 64 bytes holds.</summary>
     private interface IWeights
     {
         static abstract int StepsPerLine { get; }
 
-        // The line that begins at step k.
-        static abstract Vector512<float> Load(byte* row, nint k);
-
         static abstract float LoadOne(byte* row, nint k);
-
-        // Stores 16 outputs' weights of the steps that share place "step" of a line's 16.
-        static abstract void Store(float* steps, int step, Vector512<float> weights);
     }
 
     private readonly struct Single : IWeights
     {
         public static int StepsPerLine => Width;
 
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static Vector512<float> Load(byte* row, nint k) => Vector512.Load((float*)row + k);
-
         public static float LoadOne(byte* row, nint k) => ((float*)row)[k];
-
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static void Store(float* steps, int step, Vector512<float> weights) => weights.Store(steps + (step * Width));
     }
 
     // Two steps lie in each 32 bits, the earlier one in the lower half.
@@ -235,17 +255,62 @@ internal static unsafe class CpuFewRows
     {
         public static int StepsPerLine => 2 * Width;
 
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static Vector512<float> Load(byte* row, nint k) => Vector512.Load((ushort*)row + k).AsSingle();
-
         public static float LoadOne(byte* row, nint k) => BitConverter.UInt32BitsToSingle((uint)((ushort*)row)[k] << 16);
+    }
+
+    /// <summary>What becomes of 16 outputs' weights of the steps that share a place of their lines.</summary>
+    private interface IUse
+    {
+        /// <summary>Elements from one step to the next in the memory that is given.</summary>
+        static abstract int ElementsPerStep { get; }
+
+        static abstract Vector512<float> Take<T>(Vector512<float> sum, float* memory, int place, Vector512<float> weights)
+            where T : struct, IWeights;
+    }
+
+    // They are multiplied with the one row's factors and added to its sum.
+    private readonly struct AddToRow : IUse
+    {
+        public static int ElementsPerStep => CpuTile.Rows;
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static void Store(float* steps, int step, Vector512<float> weights)
+        public static Vector512<float> Take<T>(Vector512<float> sum, float* memory, int place, Vector512<float> weights)
+            where T : struct, IWeights
         {
-            Vector512<uint> pairs = weights.AsUInt32();
-            (pairs << 16).AsSingle().Store(steps + (step * 2 * Width));
-            (pairs & Vector512.Create(0xFFFF0000u)).AsSingle().Store(steps + (((step * 2) + 1) * Width));
+            if (T.StepsPerLine == Width)
+            {
+                return Avx512F.FusedMultiplyAdd(Vector512.Create(memory[place * CpuTile.Rows]), weights, sum);
+            }
+
+            sum = Avx512F.FusedMultiplyAdd(Vector512.Create(memory[2 * place * CpuTile.Rows]), Earlier(weights), sum);
+            return Avx512F.FusedMultiplyAdd(Vector512.Create(memory[((2 * place) + 1) * CpuTile.Rows]), Later(weights), sum);
         }
     }
+
+    // They are kept for several rows.
+    private readonly struct Keep : IUse
+    {
+        public static int ElementsPerStep => Width;
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public static Vector512<float> Take<T>(Vector512<float> sum, float* memory, int place, Vector512<float> weights)
+            where T : struct, IWeights
+        {
+            if (T.StepsPerLine == Width)
+            {
+                weights.Store(memory + (place * Width));
+                return sum;
+            }
+
+            Earlier(weights).Store(memory + (2 * place * Width));
+            Later(weights).Store(memory + (((2 * place) + 1) * Width));
+            return sum;
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<float> Earlier(Vector512<float> pairs) => (pairs.AsUInt32() << 16).AsSingle();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<float> Later(Vector512<float> pairs) => (pairs.AsUInt32() & Vector512.Create(0xFFFF0000u)).AsSingle();
 }
