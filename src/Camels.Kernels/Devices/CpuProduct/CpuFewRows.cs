@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
+using Camels.Kernels.Ops;
 
 namespace Camels.Kernels;
 
@@ -19,24 +20,34 @@ internal static unsafe class CpuFewRows
     private const int OutputsPerPart = 4 * Width;
 
     /// <summary>True where <see cref="Run"/> takes the product.</summary>
-    public static bool Takes(int rows, CpuOperand right) =>
-        CpuPath.UsesVector512 && rows <= MostRows && !right.ChainOutermost && right.DType is DType.F32 or DType.BF16;
+    public static bool Takes(int rows, CpuOperand left, CpuOperand right) =>
+        CpuPath.UsesVector512 && rows <= MostRows && !left.ChainOutermost && !right.ChainOutermost && right.DType is DType.F32 or DType.BF16;
 
-    /// <summary>Writes result (M, N), or adds to it where <paramref name="accumulate"/>; left (K, 8) is packed.</summary>
-    public static void Run(CpuWorkers workers, Tensor result, float* left, CpuOperand right, int steps, bool accumulate)
+    /// <summary>Writes result (M, N), or adds to it where <paramref name="accumulate"/>.</summary>
+    public static void Run(Device device, Tensor result, CpuOperand left, CpuOperand right, int steps, bool accumulate)
     {
+        (int rows, int columns) = result.Rank2();
+        if (left.DType != DType.F32)
+        {
+            Tensor narrow = new(left.Address, left.DType, new Shape(rows, steps));
+            Tensor wide = new((nint)device.Scratch.Left, DType.F32, narrow.Shape);
+            Cast.Forward(device.Stream, y: wide, x: narrow);
+            left = CpuOperand.RowsOf(wide);
+        }
+
         FewRowsWork work = new()
         {
             Result = result.Pointer<float>(),
-            Rows = result.Shape[0],
-            Columns = result.Shape[1],
-            Left = left,
+            Rows = rows,
+            Columns = columns,
+            Left = (float*)left.Address,
+            LeftStride = left.Stride,
             Right = right,
             Steps = steps,
             Accumulate = accumulate,
-            Workers = workers.Count,
+            Workers = device.Workers.Count,
         };
-        workers.Run(ref work, CpuPanels.Count(work.Columns, OutputsPerPart));
+        device.Workers.Run(ref work, CpuPanels.Count(columns, OutputsPerPart));
     }
 
     private struct FewRowsWork : ICpuWork
@@ -45,6 +56,7 @@ internal static unsafe class CpuFewRows
         public int Rows;
         public int Columns;
         public float* Left;
+        public nint LeftStride;
         public CpuOperand Right;
         public int Steps;
         public bool Accumulate;
@@ -90,7 +102,7 @@ internal static unsafe class CpuFewRows
             for (int line = 0; Rows > 1 && line < lines; line++)
             {
                 _ = RunLines<T, Keep>(default, steps, rows, line, line + 1, ahead);
-                AddSteps(sums, steps, Left + (line * T.StepsPerLine * CpuTile.Rows), T.StepsPerLine, Rows);
+                AddSteps(sums, steps, T.StepsPerLine, Left + (line * T.StepsPerLine), LeftStride, Rows);
             }
 
             for (int k = lines * T.StepsPerLine; k < Steps; k++)
@@ -100,7 +112,7 @@ internal static unsafe class CpuFewRows
                     steps[i] = T.LoadOne(rows[i], k);
                 }
 
-                AddSteps(sums, steps, Left + (k * CpuTile.Rows), count: 1, Rows);
+                AddSteps(sums, steps, count: 1, Left + k, LeftStride, Rows);
             }
 
             for (int row = 0; row < Rows; row++)
@@ -121,33 +133,31 @@ internal static unsafe class CpuFewRows
 
     // Four steps a round, all addresses in registers: the chain of one row should be what a block waits for, and nothing else.
     [MethodImpl(MethodImplOptions.NoInlining | MethodImplOptions.AggressiveOptimization)]
-    private static void AddSteps(float* sums, float* steps, float* left, int count, int rows)
+    private static void AddSteps(float* sums, float* steps, int count, float* left, nint leftStride, int rows)
     {
         for (int row = 0; row < rows; row++)
         {
             Vector512<float> sum = Vector512.Load(sums);
             float* weights = steps;
-            float* factors = left + row;
-            int rest = count;
-            for (; rest >= 4; rest -= 4)
+            int k = 0;
+            for (; k <= count - 4; k += 4)
             {
-                sum = Avx512F.FusedMultiplyAdd(Vector512.Create(factors[0]), Vector512.Load(weights), sum);
-                sum = Avx512F.FusedMultiplyAdd(Vector512.Create(factors[CpuTile.Rows]), Vector512.Load(weights + Width), sum);
-                sum = Avx512F.FusedMultiplyAdd(Vector512.Create(factors[2 * CpuTile.Rows]), Vector512.Load(weights + (2 * Width)), sum);
-                sum = Avx512F.FusedMultiplyAdd(Vector512.Create(factors[3 * CpuTile.Rows]), Vector512.Load(weights + (3 * Width)), sum);
-                factors += 4 * CpuTile.Rows;
+                sum = Avx512F.FusedMultiplyAdd(Vector512.Create(left[k]), Vector512.Load(weights), sum);
+                sum = Avx512F.FusedMultiplyAdd(Vector512.Create(left[k + 1]), Vector512.Load(weights + Width), sum);
+                sum = Avx512F.FusedMultiplyAdd(Vector512.Create(left[k + 2]), Vector512.Load(weights + (2 * Width)), sum);
+                sum = Avx512F.FusedMultiplyAdd(Vector512.Create(left[k + 3]), Vector512.Load(weights + (3 * Width)), sum);
                 weights += 4 * Width;
             }
 
-            for (; rest > 0; rest--)
+            for (; k < count; k++)
             {
-                sum = Avx512F.FusedMultiplyAdd(Vector512.Create(*factors), Vector512.Load(weights), sum);
-                factors += CpuTile.Rows;
+                sum = Avx512F.FusedMultiplyAdd(Vector512.Create(left[k]), Vector512.Load(weights), sum);
                 weights += Width;
             }
 
             sum.Store(sums);
             sums += Width;
+            left += leftStride;
         }
     }
 
@@ -271,7 +281,7 @@ internal static unsafe class CpuFewRows
     // They are multiplied with the one row's factors and added to its sum.
     private readonly struct AddToRow : IUse
     {
-        public static int ElementsPerStep => CpuTile.Rows;
+        public static int ElementsPerStep => 1;
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public static Vector512<float> Take<T>(Vector512<float> sum, float* memory, int place, Vector512<float> weights)
@@ -279,11 +289,11 @@ internal static unsafe class CpuFewRows
         {
             if (T.StepsPerLine == Width)
             {
-                return Avx512F.FusedMultiplyAdd(Vector512.Create(memory[place * CpuTile.Rows]), weights, sum);
+                return Avx512F.FusedMultiplyAdd(Vector512.Create(memory[place]), weights, sum);
             }
 
-            sum = Avx512F.FusedMultiplyAdd(Vector512.Create(memory[2 * place * CpuTile.Rows]), Earlier(weights), sum);
-            return Avx512F.FusedMultiplyAdd(Vector512.Create(memory[((2 * place) + 1) * CpuTile.Rows]), Later(weights), sum);
+            sum = Avx512F.FusedMultiplyAdd(Vector512.Create(memory[2 * place]), Earlier(weights), sum);
+            return Avx512F.FusedMultiplyAdd(Vector512.Create(memory[(2 * place) + 1]), Later(weights), sum);
         }
     }
 

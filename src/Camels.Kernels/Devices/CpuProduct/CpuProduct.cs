@@ -13,7 +13,13 @@ internal static unsafe class CpuProduct
     public static void Run(Device device, Tensor result, CpuOperand left, CpuOperand right, int steps, bool accumulate)
     {
         (int rows, int columns) = result.Rank2();
-        CpuPairs pairs = CpuFewRows.Takes(rows, right) ? default : PairsOf(device, left, right);
+        if (CpuFewRows.Takes(rows, left, right))
+        {
+            CpuFewRows.Run(device, result, left, right, steps, accumulate);
+            return;
+        }
+
+        CpuPairs pairs = PairsOf(device, left, right);
         if (!pairs.IsNone)
         {
             (left, right) = (left.Paired(steps), right.Paired(steps));
@@ -41,13 +47,6 @@ internal static unsafe class CpuProduct
                     Number = device.Scratch.NextNumber(),
                 };
                 chunk.Pack(device.Workers);
-                if (CpuFewRows.Takes(rows, right))
-                {
-                    CpuFewRows.Run(device.Workers, result, device.Scratch.Left, chunk.Right, chunk.Steps, accumulate || k > 0);
-                    k += stepsAtOnce;
-                    continue;
-                }
-
                 CpuTileWork work = new()
                 {
                     Chunk = chunk,
