@@ -32,28 +32,21 @@ internal static class CpuCeiling
     /// </summary>
     public static double FmaFlopsPerSecond(CpuWorkers workers) => Math.Max(FmaBurst(workers), FmaBurst(workers));
 
-    /// <summary>Reading memory that is in no cache, in bytes/s, the better of two rounds.</summary>
-    public static unsafe double ReadBytesPerSecond(CpuWorkers workers)
+    /// <summary>Reading memory that is in no cache, allocated as weights are, in bytes/s: the better of two rounds.</summary>
+    public static unsafe double ReadBytesPerSecond(Device device)
     {
-        nuint bytes = CopyBytesPerThread * (nuint)workers.Count;
-        ReadWork work = new() { Source = (byte*)NativeMemory.Alloc(bytes) };
-        NativeMemory.Fill(work.Source, bytes, 1);       // pages that were never written are all the same page of zeros
-        try
+        using DeviceMemory source = DeviceMemory.AllocateUninitialised(device, (long)CopyBytesPerThread * device.Workers.Count);
+        NativeMemory.Fill((void*)source.Address, (nuint)source.Bytes, 1);       // pages that were never written are all the same page of zeros
+        ReadWork work = new() { Source = (byte*)source.Address };
+        double best = double.PositiveInfinity;
+        for (int round = 0; round < 2; round++)
         {
-            double best = double.PositiveInfinity;
-            for (int round = 0; round < 2; round++)
-            {
-                long began = Stopwatch.GetTimestamp();
-                workers.Run(ref work, PartsPerThread * workers.Count);
-                best = Math.Min(best, Stopwatch.GetElapsedTime(began).TotalSeconds);
-            }
+            long began = Stopwatch.GetTimestamp();
+            device.Workers.Run(ref work, PartsPerThread * device.Workers.Count);
+            best = Math.Min(best, Stopwatch.GetElapsedTime(began).TotalSeconds);
+        }
 
-            return bytes / best;
-        }
-        finally
-        {
-            NativeMemory.Free(work.Source);
-        }
+        return source.Bytes / best;
     }
 
     /// <summary>Copying memory that is in no cache: bytes read plus bytes written a second, the best of five rounds.</summary>

@@ -101,7 +101,7 @@ internal sealed class BenchGenerateVerb : Verb
     {
         double flops = device.Workers is null ? double.NaN : CpuCeiling.FmaFlopsPerSecond(device.Workers);
         double prompt = seconds(1);
-        double read = device.Workers is null ? double.NaN : CpuCeiling.ReadBytesPerSecond(device.Workers);
+        double read = device.Workers is null ? double.NaN : CpuCeiling.ReadBytesPerSecond(device);
         return new GenerationRound(flops, prompt, read, (seconds(newTokens + 1) - prompt) / newTokens);
     }
 

@@ -81,13 +81,16 @@ internal static unsafe class CpuFewRows
             }
         }
 
+        [SkipLocalsInit]
         private readonly void RunBlock<T>(int column, int outputs, byte* ahead)
             where T : struct, IWeights
         {
             byte** rows = stackalloc byte*[Width];
+            byte* first = (byte*)Right.From(column, k: 0).Address;
+            nint stride = Right.Stride * LineBytes / T.StepsPerLine;
             for (int i = 0; i < Width; i++)
             {
-                rows[i] = (byte*)Right.From(column + Math.Min(i, outputs - 1), k: 0).Address;
+                rows[i] = first + (Math.Min(i, outputs - 1) * stride);
             }
 
             float* sums = stackalloc float[MostRows * Width];
@@ -123,7 +126,7 @@ internal static unsafe class CpuFewRows
 
         private readonly void Load(float* sums, int column, int outputs)
         {
-            new Span<float>(sums, MostRows * Width).Clear();
+            new Span<float>(sums, Rows * Width).Clear();
             for (int row = 0; Accumulate && row < Rows; row++)
             {
                 new ReadOnlySpan<float>(Result + ((nint)row * Columns) + column, outputs).CopyTo(new Span<float>(sums + (row * Width), outputs));
