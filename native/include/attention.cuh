@@ -6,10 +6,10 @@
 // a chain over these tiles and know nothing of the rows beside it, so any set of rows may be computed together. Tiles that a row does not
 // see add exact zeros.
 #pragma once
+#include "factors.cuh"
 #include "numbers.cuh"
-#include "tile.cuh"
 
-// H query heads, K key heads, G = H / K; group_inverse = 2^32 / G rounded up, for divisions by G.
+// H query heads, K key heads, G = H / K; group_inverse = 2^31 / G rounded up, for divisions by G.
 struct Heads {
     int queries;
     int keys;
@@ -18,29 +18,43 @@ struct Heads {
     int width;
     float scale;
 };
-DEVICE int token_of(const Heads& h, int row) {
-    return h.group == 1 ? row : (int)((unsigned long long)(unsigned int)row * h.group_inverse >> 32);
+DEVICE int token_of(const Heads& h, int row) { return (int)((unsigned long long)(unsigned int)row * h.group_inverse >> 31); }
+// The place of a row in tensors (N, H), and of a token's key in tensors (N, K): times the width it is the first element of its head.
+DEVICE int place_of(const Heads& h, int first_token, int key_head, int row) {
+    return first_token * h.queries + key_head * h.group + row + token_of(h, row) * (h.queries - h.group);
 }
-// The place of a row in tensors (N, H): times the width it is the first element in tensors (N, H * D).
-DEVICE long long place_of(const Heads& h, int first_token, int key_head, int row) {
-    int token = token_of(h, row);
-    return (long long)(first_token + token) * h.queries + key_head * h.group + (row - token * h.group);
-}
+DEVICE int key_place_of(const Heads& h, int token, int key_head) { return token * h.keys + key_head; }
+template <typename T> DEVICE T* head_at(T* tensor, int place, const Heads& h) { return tensor + (long long)place * (int)computed_here(h.width); }
 
-// One of the blocks of `size` rows that the rows of all documents are cut into.
-struct Part {
-    int first_token;   // of the document
-    int tokens;        // of the document
-    int first_row;     // of the part
+// Where a block finds rows. A document's are cut into parts; of the cache, a block takes the tokens that are computed together. `count` is how
+// many documents or slots there are, and either `bounds` (count + 1) or `slots` and `positions` (tokens each) are given.
+struct Places {
+    const int* bounds;
+    const int* slots;
+    const int* positions;
+    int count;
+    int length;   // of a slot
+    int tokens;   // of all
 };
 
-// Finds part `wanted`; every warp for itself, 32 documents at a time. Returns false behind the last.
-DEVICE bool find_part(Part& part, const int* bounds, int documents, int all_tokens, int rows_of_token, int size, int wanted) {
-    for (int first = 0; first < documents; first += 32) {
+// The rows of a block: from first_row on of the `tokens` from first_token on, whose first one sees first_visible keys. Their keys start at row
+// first_key of keys and values.
+struct Part {
+    int first_token;
+    int tokens;
+    int first_row;
+    int first_key;
+    int first_visible;
+};
+
+// Finds part `wanted` of all documents, by every warp for itself, 32 documents at a time. Returns false behind the last.
+DEVICE bool find_part(Part& part, const Places& places, int rows_of_token, int size, int wanted) {
+    #pragma unroll 1
+    for (int first = 0; first < places.count; first += 32) {
         int document = first + lane_of_warp();
-        int start = document < documents ? bounds[document] : 0;
-        int tokens = document < documents ? bounds[document + 1] - start : 0;
-        require(start >= 0 && tokens >= 0 && tokens <= all_tokens - start);
+        int start = document < places.count ? places.bounds[document] : 0;
+        int tokens = document < places.count ? places.bounds[document + 1] - start : 0;
+        require(start >= 0 && tokens >= 0 && tokens <= places.tokens - start);
         int parts = (tokens * rows_of_token + size - 1) / size;
         int end = parts;
         #pragma unroll
@@ -54,39 +68,39 @@ DEVICE bool find_part(Part& part, const int* bounds, int documents, int all_toke
             continue;
         }
         int owner = warp_sum(end <= wanted ? 1.0f : 0.0f);
-        part.first_token = shuffle_from((unsigned int)start, owner);
-        part.tokens = shuffle_from((unsigned int)tokens, owner);
-        part.first_row = (wanted - (int)shuffle_from((unsigned int)(end - parts), owner)) * size;
+        int first_token = shuffle_from((unsigned int)start, owner);
+        part = {first_token, (int)shuffle_from((unsigned int)tokens, owner),
+                (wanted - (int)shuffle_from((unsigned int)(end - parts), owner)) * size, first_token, 1};
         return true;
     }
     return false;
 }
 
-// Tokens of one sequence that are computed together, from the block's token on, and the block's first row of theirs.
-struct Run {
-    int first_token;
-    int tokens;
-    int slot;
-    int position;
-    int first_row;
-};
-
 // Whether a token is computed with the one before it: where it is the next of the same sequence, but for every so many positions, so that a
 // long prompt is shared out.
-DEVICE bool continues(const int* slots, const int* positions, int tokens_at_once, int n) {
-    return n > 0 && slots[n] == slots[n - 1] && positions[n] == positions[n - 1] + 1 && positions[n] % tokens_at_once != 0;
+DEVICE bool continues(const Places& places, int tokens_at_once, int n) {
+    return n > 0 && places.slots[n] == places.slots[n - 1] && places.positions[n] == places.positions[n - 1] + 1
+        && places.positions[n] % tokens_at_once != 0;
 }
 
 // The run that starts at token block_x(), its rows from set block_z() of `size` on; false where none does or it has no such rows.
-DEVICE bool find_run(Run& run, const int* slots, const int* positions, int tokens, int slot_count, int length, int rows_of_token, int size) {
+DEVICE bool find_run(Part& part, const Places& places, int rows_of_token, int size) {
     int tokens_at_once = rows_of_token < size ? size / rows_of_token : 1;
     int n = block_x();
-    if (continues(slots, positions, tokens_at_once, n)) return false;
+    if (continues(places, tokens_at_once, n)) return false;
     int end = n + 1;
-    while (end < tokens && continues(slots, positions, tokens_at_once, end)) end++;
-    run = {n, end - n, slots[n], positions[n], (int)block_z() * size};
-    require(run.slot >= 0 && run.slot < slot_count && run.position >= 0 && run.position + run.tokens <= length);
-    return run.first_row < run.tokens * rows_of_token;
+    while (end < places.tokens && continues(places, tokens_at_once, end)) end++;
+    int slot = places.slots[n];
+    int position = places.positions[n];
+    part = {n, end - n, (int)block_z() * size, slot * places.length, position + 1};
+    require(slot >= 0 && slot < places.count && position >= 0 && position + part.tokens <= places.length);
+    return part.first_row < part.tokens * rows_of_token;
+}
+
+// The rows of a block of the forward; of documents the last ones, which see the most keys, come first.
+DEVICE bool find_rows(Part& part, const Places& places, int rows_of_token, int size) {
+    return places.slots != nullptr ? find_run(part, places, rows_of_token, size)
+                                   : find_part(part, places, rows_of_token, size, blocks_x() - 1 - block_x());
 }
 
 const unsigned int minus_infinity_bits = 0xFF800000u;
@@ -97,6 +111,17 @@ template <typename T> DEVICE float factor_of(float scale, T) { return scale * 1.
 DEVICE float raise(float x, float) { return exponential(x); }
 template <typename T> DEVICE float raise(float x, T) { return fast_exp2(x); }
 
+// The factor that makes a logarithm what raise() takes.
+DEVICE float logarithm_factor(float) { return 1.0f; }
+template <typename T> DEVICE float logarithm_factor(T) { return 1.4426950216293335f; }
+
+template <int N> DEVICE void scale_sums(float (&sums)[1][N][4], float scale) {
+    #pragma unroll
+    for (int n = 0; n < N; n++)
+        #pragma unroll
+        for (int i = 0; i < 4; i++) sums[0][n][i] *= scale;
+}
+
 DEVICE float divided(float a, float b, float) { return a / b; }
 template <typename T> DEVICE float divided(float a, float b, T) { return a * (1.0f / b); }
 
@@ -105,7 +130,7 @@ template <typename T> DEVICE float divided(float a, float b, T) { return a * (1.
 template <int ROWS, int WIDTH, int THREADS, typename START>
 DEVICE void write_rows(unsigned int memory, const float (&sums)[1][WIDTH / 8][4], START start, int rows, int columns, bool aligned) {
     block_barrier();
-    sums_to_shared<WIDTH>(memory, sums, warp_of_block() * 16, 0);
+    sums_to_shared<WIDTH>(memory, sums, computed_here(warp_of_block()) * 16, 0);
     block_barrier();
     for_each_eight<ROWS, WIDTH, THREADS, false>(memory, thread_x(), [&](int row, int column, float (&v)[8]) {
         if (row < rows && column < columns) write_eight(start(row) + column, v, columns - column, aligned && column + 8 <= columns);
@@ -160,86 +185,94 @@ DEVICE void finish(
     }
 }
 
-template <typename T, int WIDTH, int WARPS> struct ForwardShape {
-    static const int rows = 16 * WARPS;
-    static const int threads = 32 * WARPS;
-    static const int keys = sizeof(T) == 2 ? 64 : 32;
+template <typename T, int WIDTH> struct ForwardShape {
+    static const int rows = 64;
+    static const int threads = 128;
+    static const int keys = sizeof(T) == 2 && WIDTH <= 128 ? 64 : 32;
     static const int row_bytes = WIDTH * sizeof(T);
     static const int key_tile = rows * row_bytes;
     static const int value_tile = key_tile + keys * row_bytes;
     static const int kept = value_tile + keys * row_bytes;   // singles only
-    static const int steps_at_once = sizeof(T) == 2 ? 16 : 1;
 };
 
-// Rows first_row ... of `rows`, of the document or sequence whose first row belongs to `first_token`. Row r sees first_visible + r / G keys of
-// those at keys and values, whose rows start key_stride elements apart. log_sum_exp may be null.
-template <typename T, int WIDTH, int WARPS>
-DEVICE void attend(
-    T* y, float* log_sum_exp, const T* q, const T* keys, const T* values, long long key_stride, const Heads& h, int first_token, int key_head,
-    int first_row, int rows, int first_visible, bool aligned) {
-    typedef ForwardShape<T, WIDTH, WARPS> S;
-    const Factor<S::row_bytes, false> by_rows;
-    const Factor<S::row_bytes, true> by_columns;
+// What the forward reads.
+template <typename T> struct Given {
+    const T* q;
+    const T* k;
+    const T* v;
+    Heads h;
+    Part part;
+    int key_head;
+    bool aligned;
+};
+
+template <typename T> DEVICE int place_of(const Given<T>& g, int row) { return place_of(g.h, g.part.first_token, g.key_head, row); }
+template <typename T> DEVICE int key_place_of(const Given<T>& g, int key) { return key_place_of(g.h, g.part.first_key + key, g.key_head); }
+
+// The block's rows of y and log_sum_exp, which may be null.
+template <typename T, int WIDTH> DEVICE void attend(T* y, float* log_sum_exp, const Given<T>& g) {
+    typedef ForwardShape<T, WIDTH> S;
     SHARED_MEMORY(bytes);
     unsigned int memory = shared_address(bytes);
+    const Heads& h = g.h;
     int warp_row = warp_of_block() * 16;
+    int first_row = g.part.first_row;
+    int rows = g.part.tokens * h.group;
     int last_row = first_row + S::rows < rows ? first_row + S::rows - 1 : rows - 1;
-    int all_keys = first_visible + token_of(h, last_row);
-    int visible_to_all = first_visible + token_of(h, first_row);
+    int all_keys = g.part.first_visible + token_of(h, last_row);
+    int visible_to_all = g.part.first_visible + token_of(h, first_row);
     int row = first_row + warp_row + (lane_of_warp() >> 2);
-    int column = (lane_of_warp() & 3) * 2;
-    int visible[2] = {first_visible + token_of(h, row), first_visible + token_of(h, row + 8)};
+    int visible[2] = {g.part.first_visible + token_of(h, row), g.part.first_visible + token_of(h, row + 8)};
     bool works = first_row + warp_row < rows;   // a warp without rows only helps to copy
     float factor = factor_of(h.scale, T());
 
-    copy_rows<T, S::rows, WIDTH, S::threads>(
-        memory, [&](int r) { return q + place_of(h, first_token, key_head, first_row + r) * h.width; }, rows - first_row, h.width, aligned);
-    copy_tile<T, S::keys, WIDTH, S::threads>(memory + S::key_tile, keys, key_stride, all_keys, h.width, aligned);
-    commit_copies();
+    bring_rows<T, S::rows, WIDTH, S::threads>(
+        memory, [&](int r) { return head_at(g.q, place_of(g, first_row + r), h); }, rows - first_row, h.width, g.aligned);
 
     float outputs[1][WIDTH / 8][4];
+    float scores[1][S::keys / 8][4];
     clear(outputs);
+    clear(scores);
     float largest[2] = {bits_to_float(minus_infinity_bits), bits_to_float(minus_infinity_bits)};
     float sum[2] = {0.0f, 0.0f};
+    // A turn adds the values of one tile, while the keys of the next come, and weighs those, while their values come.
+    int next = 0;
     #pragma unroll 1
-    for (int first = 0; first < all_keys; first += S::keys) {
+    while (true) {
+        unsigned int here = computed_here(memory);
+        int coming = computed_here(next);
+        if (next < all_keys)
+            bring_rows<T, S::keys, WIDTH, S::threads>(
+                here + S::key_tile, [&](int r) { return head_at(g.k, key_place_of(g, coming + r), h); }, all_keys - next, h.width, g.aligned);
+        commit_copies();
+        if (works && next > 0)
+            multiply_sums<S::row_bytes>(outputs, scores, here + S::kept + warp_row * S::keys * 4, here + S::value_tile, 0, T());
         wait_copies<0>();
         block_barrier();
-        copy_tile<T, S::keys, WIDTH, S::threads>(memory + S::value_tile, values + first * key_stride, key_stride, all_keys - first, h.width, aligned);
-        commit_copies();
+        if (next >= all_keys) break;
 
-        float scores[1][S::keys / 8][4];
-        clear(scores);
+        bring_rows<T, S::keys, WIDTH, S::threads>(
+            here + S::value_tile, [&](int r) { return head_at(g.v, key_place_of(g, coming + r), h); }, all_keys - next, h.width, g.aligned);
+        commit_copies();
         if (works) {
-            #pragma unroll S::steps_at_once
-            for (int k0 = 0; k0 < WIDTH; k0 += 16) multiply_16(scores, by_rows, memory, warp_row, by_rows, memory + S::key_tile, 0, k0, T());
-            if (first + S::keys > visible_to_all) {
+            clear(scores);
+            multiply_rows<S::row_bytes>(scores, here, warp_row, here + S::key_tile, h.width, T());
+            if (next + S::keys > visible_to_all) {
+                int column = next + (computed_here(lane_of_warp()) & 3) * 2;
                 #pragma unroll
                 for (int n = 0; n < S::keys / 8; n++)
                     #pragma unroll
                     for (int i = 0; i < 4; i++)
-                        if (first + 8 * n + column + (i & 1) >= visible[i >> 1]) scores[0][n][i] = bits_to_float(minus_infinity_bits);
+                        if (8 * n + (i & 1) >= visible[i >> 1] - column) scores[0][n][i] = bits_to_float(minus_infinity_bits);
             }
-
             weigh<T>(scores, outputs, largest, sum, factor);
         }
-
         wait_copies<0>();
         block_barrier();
-        if (first + S::keys < all_keys) {
-            long long next = first + S::keys;
-            copy_tile<T, S::keys, WIDTH, S::threads>(
-                memory + S::key_tile, keys + next * key_stride, key_stride, all_keys - next, h.width, aligned);
-            commit_copies();
-        }
-        if (!works) continue;
-        unsigned int kept = memory + S::kept + warp_row * S::keys * 4;
-        keep_left(kept, scores, T());
-        multiply_kept(outputs, scores, kept, by_columns, memory + S::value_tile, 0, T());
+        next += S::keys;
     }
 
-    finish<T>(outputs, sum, largest, log_sum_exp, h, first_token, key_head, row, rows);
+    finish<T>(outputs, sum, largest, log_sum_exp, h, g.part.first_token, g.key_head, row, rows);
     write_rows<S::rows, WIDTH, S::threads>(
-        memory + S::key_tile, outputs, [&](int r) { return y + place_of(h, first_token, key_head, first_row + r) * h.width; }, rows - first_row,
-        h.width, aligned);
+        memory, outputs, [&](int r) { return head_at(y, place_of(g, first_row + r), h); }, rows - first_row, h.width, g.aligned);
 }

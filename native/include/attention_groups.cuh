@@ -23,7 +23,7 @@ template <int WIDTH> struct GroupShape {
     static const int values_empty = values_full + 8 * stages;
 };
 
-// Where a sequence's keys and values are: rows first_row ... of the maps, columns first_column ... of a row.
+// Where a part's keys and values are: rows first_row ... of the maps, columns first_column ... of a row.
 struct KeyPlace {
     const TensorMap* keys;
     const TensorMap* values;
@@ -58,16 +58,16 @@ template <int WIDTH> DEVICE void clear_values(unsigned int tile, int count) {
     part_barrier<3, S::threads - S::first_thread>();
 }
 
-// As attend(); the block has GroupShape::threads threads.
-template <typename T, int WIDTH>
-DEVICE void attend_groups(
-    T* y, float* log_sum_exp, const T* q, const KeyPlace& keys, const Heads& h, int first_token, int key_head, int first_row, int rows,
-    int first_visible) {
+// As attend(), but for the keys, which are copied by maps; the block has GroupShape::threads threads.
+template <typename T, int WIDTH> DEVICE void attend_groups(T* y, float* log_sum_exp, const T* q, const KeyPlace& keys, const Heads& h, const Part& part) {
     typedef GroupShape<WIDTH> S;
     SHARED_MEMORY(bytes);
     unsigned int memory = shared_address(bytes);
+    int key_head = block_y();
+    int first_row = part.first_row;
+    int rows = part.tokens * h.group;
     int last_row = first_row + S::rows < rows ? first_row + S::rows - 1 : rows - 1;
-    int all_keys = first_visible + token_of(h, last_row);
+    int all_keys = part.first_visible + token_of(h, last_row);
     if (thread_x() == 0) {
         for (int stage = 0; stage < S::stages; stage++) {
             make_barrier(memory + S::keys_full + 8 * stage, 1);
@@ -89,11 +89,11 @@ DEVICE void attend_groups(
     int thread = thread_x() % 128;
     int group_row = first_row + 64 * group;
     unsigned int own_rows = memory + group * S::group_bytes;
-    #pragma unroll
-    for (int i = 0; i < 64 * WIDTH / 8 / 128; i++) {
-        int r = (i * 128 + thread) / (WIDTH / 8);
-        int chunk = (i * 128 + thread) % (WIDTH / 8);
-        const T* from = q + place_of(h, first_token, key_head, group_row + r) * WIDTH + chunk * 8;
+    #pragma unroll 1
+    for (int i = thread; i < 64 * WIDTH / 8; i += 128) {
+        int r = i / (WIDTH / 8);
+        int chunk = i % (WIDTH / 8);
+        const T* from = q + (long long)place_of(h, part.first_token, key_head, group_row + r) * WIDTH + chunk * 8;
         copy_16_async(own_rows + chunk / 8 * 64 * 128 + tile_offset<128>(r, chunk % 8), from, group_row + r < rows ? 16 : 0);
     }
     commit_copies();
@@ -103,10 +103,9 @@ DEVICE void attend_groups(
     else part_barrier<2, 128>();
 
     bool works = group_row < rows;   // a group without rows only gives stages back
-    int visible_to_all = first_visible + token_of(h, group_row);
+    int visible_to_all = part.first_visible + token_of(h, group_row);
     int row = group_row + thread / 32 * 16 + (lane_of_warp() >> 2);
-    int column = (lane_of_warp() & 3) * 2;
-    int visible[2] = {first_visible + token_of(h, row), first_visible + token_of(h, row + 8)};
+    int visible[2] = {part.first_visible + token_of(h, row), part.first_visible + token_of(h, row + 8)};
     float factor = factor_of(h.scale, T());
     float outputs[1][WIDTH / 8][4];
     float scores[1][S::keys / 8][4];
@@ -118,33 +117,35 @@ DEVICE void attend_groups(
     for (int first = 0, turn = 0; first < all_keys; first += S::keys, turn++) {
         int stage = turn % S::stages;
         unsigned int parity = turn / S::stages & 1;
-        unsigned int key_tile = memory + S::key_tiles + stage * S::tile_bytes;
-        unsigned int value_tile = memory + S::value_tiles + stage * S::tile_bytes;
-        wait_phase(memory + S::keys_full + 8 * stage, parity);
+        unsigned int here = computed_here(memory);
+        unsigned int key_tile = here + S::key_tiles + stage * S::tile_bytes;
+        unsigned int value_tile = here + S::value_tiles + stage * S::tile_bytes;
+        wait_phase(here + S::keys_full + 8 * stage, parity);
         if (works) {
             begin_products();
             #pragma unroll
             for (int k0 = 0; k0 < WIDTH; k0 += 16)
                 multiply_group(
-                    scores[0], describe_rows(own_rows + k0 / 64 * 64 * 128 + k0 % 64 * 2),
+                    scores[0], describe_rows(here + group * S::group_bytes + k0 / 64 * 64 * 128 + k0 % 64 * 2),
                     describe_rows(key_tile + k0 / 64 * S::half_bytes + k0 % 64 * 2), k0 > 0, T());
             commit_products();
             wait_products<0>();
         }
-        if (thread == 0) arrive(memory + S::keys_empty + 8 * stage);
+        if (thread_x() % 128 == 0) arrive(here + S::keys_empty + 8 * stage);
 
         if (works) {
             if (first + S::keys > visible_to_all) {
+                int column = first + (computed_here(lane_of_warp()) & 3) * 2;
                 #pragma unroll
                 for (int n = 0; n < S::keys / 8; n++)
                     #pragma unroll
                     for (int i = 0; i < 4; i++)
-                        if (first + 8 * n + column + (i & 1) >= visible[i >> 1]) scores[0][n][i] = bits_to_float(minus_infinity_bits);
+                        if (8 * n + (i & 1) >= visible[i >> 1] - column) scores[0][n][i] = bits_to_float(minus_infinity_bits);
             }
             weigh<T>(scores, outputs, largest, sum, factor);
         }
 
-        wait_phase(memory + S::values_full + 8 * stage, parity);
+        wait_phase(here + S::values_full + 8 * stage, parity);
         if (first + S::keys > all_keys) clear_values<WIDTH>(value_tile, all_keys - first);
         if (works) {
             unsigned int weights[S::keys / 16][4];
@@ -160,27 +161,28 @@ DEVICE void attend_groups(
             commit_products();
             wait_products<0>();
         }
-        if (thread == 0) arrive(memory + S::values_empty + 8 * stage);
+        if (thread_x() % 128 == 0) arrive(here + S::values_empty + 8 * stage);
     }
 
-    finish<T>(outputs, sum, largest, log_sum_exp, h, first_token, key_head, row, rows);
+    finish<T>(outputs, sum, largest, log_sum_exp, h, part.first_token, key_head, row, rows);
     if (group == 0) part_barrier<1, 128>();
     else part_barrier<2, 128>();
-    const int part_columns = WIDTH / 2;
-    unsigned int staging = own_rows + thread / 32 * 16 * part_columns * 4;
-    int warp_row = group_row + thread / 32 * 16;
+    const int half_columns = WIDTH / 2;
+    int warp = computed_here(warp_of_block()) - S::first_thread / 32;
+    unsigned int staging = memory + warp * 16 * half_columns * 4;
+    int warp_row = first_row + warp * 16;
     #pragma unroll
-    for (int part = 0; part < 2; part++) {
-        float piece[1][part_columns / 8][4];
+    for (int half = 0; half < 2; half++) {
+        float piece[1][half_columns / 8][4];
         #pragma unroll
-        for (int n = 0; n < part_columns / 8; n++)
+        for (int n = 0; n < half_columns / 8; n++)
             #pragma unroll
-            for (int i = 0; i < 4; i++) piece[0][n][i] = outputs[0][part * part_columns / 8 + n][i];
-        sums_to_shared<part_columns>(staging, piece, 0, 0);
+            for (int i = 0; i < 4; i++) piece[0][n][i] = outputs[0][half * half_columns / 8 + n][i];
+        sums_to_shared<half_columns>(staging, piece, 0, 0);
         warp_barrier();
-        for_each_eight<16, part_columns, 32, false>(staging, lane_of_warp(), [&](int r, int c, float (&v)[8]) {
+        for_each_eight<16, half_columns, 32, false>(staging, lane_of_warp(), [&](int r, int c, float (&v)[8]) {
             if (warp_row + r < rows)
-                write_eight(y + place_of(h, first_token, key_head, warp_row + r) * WIDTH + part * part_columns + c, v, 8, true);
+                write_eight(y + (long long)place_of(h, part.first_token, key_head, warp_row + r) * WIDTH + half * half_columns + c, v, 8, true);
         });
         warp_barrier();
     }

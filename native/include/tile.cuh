@@ -158,46 +158,6 @@ DEVICE void multiply_16(float (&sums)[M][N][4], L left, unsigned int left_tile, 
         }
 }
 
-// sums += left * right where left are sums of the warp itself, rounded to T: 16-bit types multiply them from registers; singles pass through
-// `kept`, 64 * NK bytes of shared memory for each row of blocks that belong to the warp.
-template <typename T, int M, int NK> DEVICE void keep_left(unsigned int, const float (&)[M][NK][4], T) {}
-template <int M, int NK> DEVICE void keep_left(unsigned int kept, const float (&left)[M][NK][4], float) {
-    int g = lane_of_warp() >> 2;
-    int c = (lane_of_warp() & 3) * 2;
-    warp_barrier();
-    #pragma unroll
-    for (int m = 0; m < M; m++)
-        #pragma unroll
-        for (int n = 0; n < NK; n++) {
-            int column = 8 * n + c;
-            store_shared_pair(kept + tile_offset<NK * 32>(16 * m + g, column / 4) + column % 4 * 4, left[m][n][0], left[m][n][1]);
-            store_shared_pair(kept + tile_offset<NK * 32>(16 * m + g + 8, column / 4) + column % 4 * 4, left[m][n][2], left[m][n][3]);
-        }
-    warp_barrier();
-}
-
-// The products over all 8 * NK values of k that left has; right's start at k = 0.
-template <typename R, int M, int N, int NK, typename T>
-DEVICE void multiply_kept(float (&sums)[M][N][4], const float (&left)[M][NK][4], unsigned int, R right, unsigned int right_tile, int j0, T type) {
-    #pragma unroll
-    for (int k = 0; k < NK / 2; k++) {
-        unsigned int a[M][4];
-        #pragma unroll
-        for (int m = 0; m < M; m++) {
-            a[m][0] = pack_pair(left[m][2 * k][0], left[m][2 * k][1], type);
-            a[m][1] = pack_pair(left[m][2 * k][2], left[m][2 * k][3], type);
-            a[m][2] = pack_pair(left[m][2 * k + 1][0], left[m][2 * k + 1][1], type);
-            a[m][3] = pack_pair(left[m][2 * k + 1][2], left[m][2 * k + 1][3], type);
-        }
-        multiply_loaded_16(sums, a, right, right_tile, j0, 16 * k, type);
-    }
-}
-template <typename R, int M, int N, int NK>
-DEVICE void multiply_kept(float (&sums)[M][N][4], const float (&)[M][NK][4], unsigned int kept, R right, unsigned int right_tile, int j0, float type) {
-    #pragma unroll 1
-    for (int k = 0; k < NK / 2; k++) multiply_16(sums, Factor<NK * 32, false>(), kept, 0, right, right_tile, j0, 16 * k, type);
-}
-
 // ---- Sums through shared memory ---------------------------------------------------------------------------------------------------------
 
 // Rows of COLUMNS singles, 16-byte chunks permuted so that neither the lanes of a block of sums nor those of a row meet in a bank.

@@ -88,7 +88,10 @@ def compilers(steps, output):
     target = "sm_90a" if capability and capability[0] == "9.0" else "sm_80"
     folder = output / "nvcc"
     folder.mkdir(exist_ok=True)
-    names = sorted(path.stem for path in (HERE / "native/cuda").glob("*.cu"))
+    texts = {}
+    for compiled in ["sm_80", target]:   # a file without a design of its own for the target is that of sm_80
+        texts |= {path.name.split(".")[0]: path for path in (HERE / "native/ptx").glob(f"*.{compiled}.ptx")}
+    names = sorted(texts)
 
     def build(name):
         arch = target.removeprefix("sm_")
@@ -97,7 +100,7 @@ def compilers(steps, output):
         steps.run(f"nvcc {name}", [
             "nvcc", "-std=c++17", "-O3", f"-gencode=arch=compute_{arch},code={target}", "-Inative/include", "-cubin", "-o", by_nvcc,
             f"native/cuda/{name}.cu"], 120)
-        steps.run(f"ptxas {name}", ["ptxas", "-v", f"-arch={target}", "-O3", "-o", by_clang, f"native/ptx/{name}.{target}.ptx"], 60)
+        steps.run(f"ptxas {name}", ["ptxas", "-v", f"-arch={target}", "-O3", "-o", by_clang, texts[name]], 60)
         verbose = steps.log[-1].get("error", "")
         return name, {
             "nvcc": sass(steps, folder, f"{name} by nvcc", by_nvcc) if by_nvcc.exists() else None,

@@ -9,29 +9,35 @@ namespace Camels.Kernels;
 /// <param name="Bytes">PTX closed by a NUL, or a cubin.</param>
 internal sealed partial record KernelImage(string Origin, byte[] Bytes)
 {
+    // A file that has no design of its own for a target is that of sm_80: PTX runs on every later GPU.
+    private const string Oldest = "sm_80";
+
     /// <summary>The names of all kernel files that the program holds for <paramref name="target"/>.</summary>
     public static IEnumerable<string> FilesFor(string target) =>
         Assembly.GetExecutingAssembly().GetManifestResourceNames()
-            .Where(name => name.EndsWith($".{target}.ptx", StringComparison.Ordinal))
-            .Select(name => name[..^$".{target}.ptx".Length])
+            .Where(name => name.EndsWith($".{target}.ptx", StringComparison.Ordinal) || name.EndsWith($".{Oldest}.ptx", StringComparison.Ordinal))
+            .Select(name => name[..name.IndexOf('.', StringComparison.Ordinal)])
+            .Distinct()
             .Order(StringComparer.Ordinal);
 
-    /// <summary>Reads <paramref name="file"/> for <paramref name="target"/>, e.g. "add" for "sm_80".</summary>
+    /// <summary>Reads <paramref name="file"/> for <paramref name="target"/>, e.g. "add" for "sm_90a".</summary>
     public static KernelImage Read(string file, string target)
     {
         string? folder = Environment.GetEnvironmentVariable("CAMELS_KERNELS");
-        foreach (string ending in (string[])["cubin", "ptx"])
+        string[] texts = [$"{file}.{target}.ptx", $"{file}.{Oldest}.ptx"];
+        foreach (string name in (string[])[$"{file}.{target}.cubin", .. texts])
         {
-            string path = Path.Combine(folder ?? "", $"{file}.{target}.{ending}");
+            string path = Path.Combine(folder ?? "", name);
             if (!string.IsNullOrEmpty(folder) && File.Exists(path))
             {
                 return new KernelImage(path, [.. File.ReadAllBytes(path), 0]);
             }
         }
 
-        string resource = $"{file}.{target}.ptx";
-        using Stream stream = Assembly.GetExecutingAssembly().GetManifestResourceStream(resource)
-            ?? throw new InvalidOperationException($"the program holds no kernels {resource}");
+        Assembly program = Assembly.GetExecutingAssembly();
+        string resource = texts.FirstOrDefault(name => program.GetManifestResourceInfo(name) is not null)
+            ?? throw new InvalidOperationException($"the program holds no kernels {texts[0]}");
+        using Stream stream = program.GetManifestResourceStream(resource)!;
         byte[] bytes = new byte[stream.Length + 1];
         stream.ReadExactly(bytes, 0, (int)stream.Length);
         return new KernelImage(resource, bytes);

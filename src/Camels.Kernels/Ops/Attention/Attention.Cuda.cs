@@ -5,27 +5,32 @@ public static partial class Attention
     private const int DeltaThreads = 128;
     private const int MostColumnsPerKeyBlock = 128;
 
-    private static readonly AttentionCuda _forward = new("attention", "attention_forward");
-    private static readonly AttentionCuda _backwardKeys = new("attention", "attention_backward_keys");
-    private static readonly AttentionCuda _backwardRows = new("attention", "attention_backward_rows");
+    private static readonly AttentionCuda _forward = new("attention_forward");
+    private static readonly AttentionCuda _backwardKeys = new("attention_backward_keys");
+    private static readonly AttentionCuda _backwardRows = new("attention_backward_rows");
     private static readonly KernelSet _delta = new("attention", "attention_delta");
 
     private static void ForwardCuda(
-        DeviceStream stream, Tensor y, Tensor logSumExp, Tensor q, Tensor k, Tensor v, Tensor documentBounds, AttentionShape shape)
+        DeviceStream stream, Tensor y, Tensor logSumExp, Tensor q, Tensor k, Tensor v, Tensor documentBounds, AttentionShape shape) =>
+        ForwardCuda(stream, y, logSumExp, q, k, v, AttentionPlaces.OfDocuments(documentBounds), shape);
+
+    /// <summary>The forward of documents and of a cache, whose keys and values are (S*T, K*D). logSumExp is (N, H) or null.</summary>
+    internal static void ForwardCuda(
+        DeviceStream stream, Tensor y, KernelArgument logSumExp, Tensor q, Tensor k, Tensor v, in AttentionPlaces places, AttentionShape shape)
     {
         if (AttentionGroups.Takes(stream, shape, q.DType))
         {
-            AttentionGroups.Forward(stream, y, logSumExp, q, k, v, documentBounds, shape);
+            AttentionGroups.Forward(stream, y, logSumExp, q, k, v, places, shape);
             return;
         }
 
-        int documents = documentBounds.Shape[0] - 1;
+        (long parts, int sets) = places.Blocks(shape, AttentionCuda.ForwardRows);
         LaunchSize size = new(
-            AttentionCuda.MostParts(shape, documents, shape.HeadsPerKeyHead, AttentionCuda.ForwardRows), AttentionCuda.ForwardThreads, Y: shape.KeyHeads,
-            SharedBytes: AttentionCuda.ForwardSharedBytes(shape, q.DType));
+            parts, AttentionCuda.ForwardThreads, Y: shape.KeyHeads, Z: sets, SharedBytes: AttentionCuda.ForwardSharedBytes(shape, q.DType));
         stream.Launch(
-            _forward[shape, q.DType], size, y, logSumExp, q, k, v, documentBounds, documents, shape.Tokens, shape.Heads, shape.KeyHeads,
-            AttentionCuda.GroupInverse(shape), shape.HeadWidth, shape.Scale, AttentionCuda.Aligned(shape, y, q, k, v));
+            _forward[shape, q.DType], size, y, logSumExp, q, k, v, places.Bounds, places.Slots, places.Positions, places.Count, places.Length,
+            shape.Tokens, shape.Heads, shape.KeyHeads, AttentionCuda.GroupInverse(shape), shape.HeadWidth, shape.Scale,
+            AttentionCuda.Aligned(shape, y, q, k, v));
     }
 
     private static void BackwardCuda(

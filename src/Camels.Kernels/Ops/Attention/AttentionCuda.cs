@@ -1,10 +1,10 @@
 namespace Camels.Kernels.Ops;
 
 /// <summary>
-/// What the launches of native/cuda/attention.cu and cached_attention.cu share. A kernel exists for some head widths; others take the next
-/// larger one, whose missing columns are zeros.
+/// What the launches of native/cuda/attention.cu share. A kernel exists for some head widths; others take the next larger one, whose missing
+/// columns are zeros.
 /// </summary>
-internal sealed class AttentionCuda(string file, string entry)
+internal sealed class AttentionCuda(string entry)
 {
     /// <summary>Rows of a block of the forward: pairs of a token and one of the query heads that share a key head.</summary>
     public const int ForwardRows = 64;
@@ -12,10 +12,10 @@ internal sealed class AttentionCuda(string file, string entry)
     /// <summary>Threads of a block of the forward.</summary>
     public const int ForwardThreads = 128;
 
-    private static readonly int[] _widths = [32, 64, 128, 256];
+    private static readonly int[] _widths = [64, 128, 256];
     private static readonly int[] _singleWidths = [64, 256];
 
-    private readonly KernelSet[] _byWidth = [.. _widths.Select(width => new KernelSet(file, $"{entry}_{width}"))];
+    private readonly KernelSet[] _byWidth = [.. _widths.Select(width => new KernelSet("attention", $"{entry}_{width}"))];
 
     /// <summary>The kernel for heads of <paramref name="shape"/>.</summary>
     public Kernel this[AttentionShape shape, DType dtype] => _byWidth[Array.IndexOf(_widths, PaddedWidth(shape, dtype))][dtype];
@@ -36,18 +36,20 @@ internal sealed class AttentionCuda(string file, string entry)
     /// <summary>Shared memory of a block of the forward: a tile of rows, one of keys, one of values, and for singles the weights.</summary>
     public static int ForwardSharedBytes(AttentionShape shape, DType dtype)
     {
-        int rowBytes = PaddedWidth(shape, dtype) * dtype.Bytes();
-        int keys = dtype == DType.F32 ? 32 : 64;
+        int width = PaddedWidth(shape, dtype);
+        int rowBytes = width * dtype.Bytes();
+        int keys = dtype == DType.F32 || width > 128 ? 32 : 64;
         return ((ForwardRows + (2 * keys)) * rowBytes) + (dtype == DType.F32 ? ForwardRows * keys * sizeof(float) : 0);
     }
 
-    /// <summary>2³² / G rounded up, with which kernels divide a row's number by G.</summary>
+    /// <summary>2³¹ / G rounded up, with which kernels divide a row's number by G.</summary>
     public static int GroupInverse(AttentionShape shape)
     {
         uint group = (uint)shape.HeadsPerKeyHead;
         TensorChecks.RequireThat(
-            (ulong)shape.Tokens * group * group <= uint.MaxValue, "so many tokens with so many query heads on one key head cannot be numbered on a GPU");
-        return group == 1 ? 0 : unchecked((int)(uint)(((1UL << 32) + group - 1) / group));
+            (ulong)shape.Tokens * group * group <= int.MaxValue && (long)shape.Tokens * shape.Heads <= int.MaxValue,
+            "so many tokens with so many query heads cannot be numbered on a GPU");
+        return unchecked((int)(((1U << 31) + group - 1) / group));
     }
 
     /// <summary>1 where every head of every tensor starts at a multiple of 16 bytes, else 0.</summary>

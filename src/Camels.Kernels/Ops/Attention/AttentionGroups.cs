@@ -16,16 +16,14 @@ internal static unsafe class AttentionGroups
 
     private static readonly KernelSet _forward64 = new("attention_wgmma", "attention_wgmma_forward_64");
     private static readonly KernelSet _forward128 = new("attention_wgmma", "attention_wgmma_forward_128");
-    private static readonly KernelSet _cached64 = new("attention_wgmma", "cached_attention_wgmma_forward_64");
-    private static readonly KernelSet _cached128 = new("attention_wgmma", "cached_attention_wgmma_forward_128");
 
     /// <summary>True where these kernels compute.</summary>
     public static bool Takes(DeviceStream stream, AttentionShape shape, DType dtype) =>
         stream.Device.Cuda!.Target == "sm_90a" && dtype is DType.BF16 or DType.F16 && shape.HeadWidth is 64 or 128;
 
-    /// <summary>As <see cref="Attention.Forward"/>.</summary>
+    /// <summary>As <see cref="Attention.ForwardCuda(DeviceStream, Tensor, KernelArgument, Tensor, Tensor, Tensor, in AttentionPlaces, AttentionShape)"/>.</summary>
     public static void Forward(
-        DeviceStream stream, Tensor y, Tensor logSumExp, Tensor q, Tensor k, Tensor v, Tensor documentBounds, AttentionShape shape)
+        DeviceStream stream, Tensor y, KernelArgument logSumExp, Tensor q, Tensor k, Tensor v, in AttentionPlaces places, AttentionShape shape)
     {
         RequireAligned(y, q, k, v);
         if (shape.Tokens == 0)
@@ -35,31 +33,11 @@ internal static unsafe class AttentionGroups
 
         byte* maps = stackalloc byte[(2 * CudaTensorMap.Bytes) + CudaTensorMap.AlignmentBytes];
         maps = Maps(stream, maps, k, v);
-        int documents = documentBounds.Shape[0] - 1;
+        (long parts, int sets) = places.Blocks(shape, Rows);
         stream.Launch(
-            (shape.HeadWidth == 64 ? _forward64 : _forward128)[q.DType],
-            Size(AttentionCuda.MostParts(shape, documents, shape.HeadsPerKeyHead, Rows), sets: 1, shape), new KernelArgument(maps, CudaTensorMap.Bytes),
-            new KernelArgument(maps + CudaTensorMap.Bytes, CudaTensorMap.Bytes), y, logSumExp, q, documentBounds, documents, shape.Tokens, shape.Heads,
-            shape.KeyHeads, AttentionCuda.GroupInverse(shape), shape.Scale);
-    }
-
-    /// <summary>As <see cref="CachedAttention.Forward"/>.</summary>
-    public static void CachedForward(
-        DeviceStream stream, Tensor y, Tensor q, Tensor keys, Tensor values, Tensor slots, Tensor positions, AttentionShape shape)
-    {
-        RequireAligned(y, q, keys, values);
-        if (shape.Tokens == 0)
-        {
-            return;
-        }
-
-        (int slotCount, int length, int columns) = keys.Rank3();
-        byte* maps = stackalloc byte[(2 * CudaTensorMap.Bytes) + CudaTensorMap.AlignmentBytes];
-        maps = Maps(stream, maps, keys.Reshape(checked(slotCount * length), columns), values.Reshape(slotCount * length, columns));
-        stream.Launch(
-            (shape.HeadWidth == 64 ? _cached64 : _cached128)[q.DType], Size(shape.Tokens, (shape.HeadsPerKeyHead + Rows - 1) / Rows, shape),
-            new KernelArgument(maps, CudaTensorMap.Bytes), new KernelArgument(maps + CudaTensorMap.Bytes, CudaTensorMap.Bytes), y, q, slots, positions,
-            shape.Tokens, slotCount, length, shape.Heads, shape.KeyHeads, AttentionCuda.GroupInverse(shape), shape.Scale);
+            (shape.HeadWidth == 64 ? _forward64 : _forward128)[q.DType], Size(parts, sets, shape), new KernelArgument(maps, CudaTensorMap.Bytes),
+            new KernelArgument(maps + CudaTensorMap.Bytes, CudaTensorMap.Bytes), y, logSumExp, q, places.Bounds, places.Slots, places.Positions,
+            places.Count, places.Length, shape.Tokens, shape.Heads, shape.KeyHeads, AttentionCuda.GroupInverse(shape), shape.Scale);
     }
 
     private static LaunchSize Size(long parts, int sets, AttentionShape shape)
