@@ -6,7 +6,7 @@ public static unsafe partial class LossHead
         DeviceStream stream, Tensor losses, Tensor x, Tensor weight, Tensor trainedRows, Tensor labels, Tensor workspace)
     {
         LossHeadSpace space = new(workspace, trainedRows.Shape[0], weight.Shape[1], weight.Shape[0]);
-        Gather(stream, space.X, x, trainedRows);
+        Gather(stream, space.X(x.DType), x, trainedRows);
         SumTiles(stream, space, weight, labels);
         WriteLosses(losses, space);
     }
@@ -23,18 +23,18 @@ public static unsafe partial class LossHead
             Tensor logits = space.Logits(tile);
             if (!space.Keeps(tile))
             {
-                FillTile(stream, logits, space.X, weight.Rows(first, columns));
+                FillTile(stream, logits, space.X(x.DType), weight.Rows(first, columns));
             }
 
-            GradientWork work = new() { Tile = new TileRows(space, tile, labels), Scales = scales.Pointer<float>() };
-            stream.Device.Workers.Run(ref work, work.Tile.Parts.Count);
+            FormGradients(stream, new TileRows(space, tile, labels), scales, x.DType);
+            Tensor gradients = space.Gradients(tile, x.DType);
             CpuProduct.Run(
-                stream.Device, space.Dx, CpuOperand.RowsOf(logits), CpuOperand.ColumnsOf(weight.Rows(first, columns)), steps: columns,
+                stream.Device, space.Dx, CpuOperand.RowsOf(gradients), CpuOperand.ColumnsOf(weight.Rows(first, columns)), steps: columns,
                 accumulate: tile > 0);
             if (!dWeightSum.IsNone)
             {
                 CpuLaneProduct.Run(
-                    stream.Device, dWeightSum.Rows(first, columns), CpuOperand.ColumnsOf(logits), CpuOperand.ColumnsOf(space.X),
+                    stream.Device, dWeightSum.Rows(first, columns), CpuOperand.ColumnsOf(gradients), CpuOperand.ColumnsOf(space.X(x.DType)),
                     steps: trainedRows.Shape[0], trainedLaneBounds);
             }
         }
@@ -50,7 +50,7 @@ public static unsafe partial class LossHead
         for (int tile = 0; tile < space.Tiles; tile++)
         {
             (int first, int columns) = space.ColumnsOf(tile);
-            FillTile(stream, space.Logits(tile), space.X, weight.Rows(first, columns));
+            FillTile(stream, space.Logits(tile), space.X(weight.DType), weight.Rows(first, columns));
             SumWork work = new() { Tile = new TileRows(space, tile, labels) };
             stream.Device.Workers.Run(ref work, work.Tile.Parts.Count);
         }
@@ -60,6 +60,24 @@ public static unsafe partial class LossHead
     private static void FillTile(DeviceStream stream, Tensor logits, Tensor x, Tensor weight) =>
         CpuProduct.Run(
             stream.Device, logits, CpuOperand.RowsOf(x), CpuOperand.RowsOf(weight), steps: weight.Shape[1], accumulate: false);
+
+    // Gradients have the type of x, as they have wherever a layer's output passes between operators.
+    private static void FormGradients(DeviceStream stream, TileRows tile, Tensor scales, DType dtype)
+    {
+        switch (dtype)
+        {
+            case DType.F32: FormGradients<CpuF32>(stream, tile, scales); break;
+            case DType.BF16: FormGradients<CpuBF16>(stream, tile, scales); break;
+            default: FormGradients<CpuF16>(stream, tile, scales); break;
+        }
+    }
+
+    private static void FormGradients<T>(DeviceStream stream, TileRows tile, Tensor scales)
+        where T : struct, ICpuElements
+    {
+        GradientWork<T> work = new() { Tile = tile, Scales = scales.Pointer<float>() };
+        stream.Device.Workers.Run(ref work, tile.Parts.Count);
+    }
 
     private static void WriteLosses(Tensor losses, LossHeadSpace space)
     {

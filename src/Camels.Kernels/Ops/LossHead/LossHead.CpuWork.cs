@@ -42,8 +42,9 @@ public static unsafe partial class LossHead
         }
     }
 
-    // logits become scale * (softmax − onehot(label))
-    private struct GradientWork : ICpuWork
+    // logits become scale * (softmax − onehot(label)), in a type that may be narrower: from the left, so that none is overwritten before it is read
+    private struct GradientWork<T> : ICpuWork
+        where T : struct, ICpuElements
     {
         public TileRows Tile;
         public float* Scales;
@@ -57,7 +58,7 @@ public static unsafe partial class LossHead
                 ScaleRow(Tile.Row(m), Tile.Columns, sums.Largest, sums.LogOfSum, Scales[m]);
                 if (Tile.HasLabel(m))
                 {
-                    *Tile.LabelOf(m) = ofLabel;
+                    T.StoreOne(Tile.Row(m), (nint)(Tile.LabelOf(m) - Tile.Row(m)), ofLabel);
                 }
             }
         }
@@ -67,12 +68,12 @@ public static unsafe partial class LossHead
             int v = 0;
             for (; v <= columns - Vector<float>.Count; v += Vector<float>.Count)
             {
-                CpuF32.Store(row, v, CpuMath.Exp(CpuF32.Load(row, v) - new Vector<float>(largest) - new Vector<float>(logOfSum)) * scale);
+                T.Store(row, v, CpuMath.Exp(CpuF32.Load(row, v) - new Vector<float>(largest) - new Vector<float>(logOfSum)) * scale);
             }
 
             for (; v < columns; v++)
             {
-                row[v] = CpuMath.Exp(row[v] - largest - logOfSum) * scale;
+                T.StoreOne(row, v, CpuMath.Exp(row[v] - largest - logOfSum) * scale);
             }
         }
     }

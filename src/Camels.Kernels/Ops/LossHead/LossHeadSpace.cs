@@ -39,8 +39,8 @@ internal readonly unsafe struct LossHeadSpace
     /// <summary>Number of tiles of the vocabulary.</summary>
     public int Tiles { get; }
 
-    /// <summary>Rows of x in single precision.</summary>
-    public Tensor X => new((nint)_start, DType.F32, new Shape(_tokens, _channels));
+    /// <summary>Rows of x in their type.</summary>
+    public Tensor X(DType dtype) => new((nint)_start, dtype, new Shape(_tokens, _channels));
 
     /// <summary>Rows of dx in single precision.</summary>
     public Tensor Dx => new((nint)(_start + ((nint)_tokens * _channels)), DType.F32, new Shape(_tokens, _channels));
@@ -66,4 +66,8 @@ internal readonly unsafe struct LossHeadSpace
         float* logits = Tokens + (3 * (nint)_tokens) + (place * _tokens * _columns);
         return new Tensor((nint)logits, DType.F32, new Shape(_tokens, ColumnsOf(tile).Count));
     }
+
+    /// <summary>The same memory for gradients in a type that may be narrower: the first columns of each row are in use.</summary>
+    public Tensor Gradients(int tile, DType dtype) =>
+        new(Logits(tile).Address, dtype, new Shape(_tokens, ColumnsOf(tile).Count * sizeof(float) / dtype.Bytes()));
 }
