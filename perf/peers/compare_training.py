@@ -1,6 +1,6 @@
-"""Ours and PyTorch, one after the other on the same machine, several rounds; medians of ratios.
+"""Ours and PyTorch, one after the other on the same machine, several rounds; medians of ratios. Then our matrix products' shares of the peak.
 
-usage: compare_training.py [--shapes llama-15m llama-110m] [--precision fp32|bf16] [--rounds 3] [--steps 6] [--threads 2] --output F.json
+usage: compare_training.py [--shapes llama-15m llama-110m] [--precision fp32 bf16] [--rounds 3] [--steps 6] [--threads 2] [--python P] --output F.json
 
 Needs a build (dotnet build -c Release) and Debian's python3-torch with libopenblas0-pthread: without the latter its products
 run on the reference BLAS, which would be no peer."""
@@ -19,41 +19,51 @@ def run(command):
     return result.stdout
 
 
-def ours(shape, a):
+def ours(shape, precision, a):
     command = [CAMELS, "bench", "train", "--shape", shape, "--batch", ROWS, "--sequence-length", TOKENS,
-               "--precision", a.precision, "--steps", a.steps, "--threads", a.threads, "--json"]
+               "--precision", precision, "--steps", a.steps, "--threads", a.threads, "--json"]
     return json.loads(run(command))
 
 
-def peer(shape, a):
-    dtype = {"fp32": "f32", "bf16": "bf16"}[a.precision]
-    text = run(["/usr/bin/python3", PEER, "--config", shape.removeprefix("llama-"), "--dtype", dtype,
+def peer(shape, precision, a):
+    dtype = {"fp32": "f32", "bf16": "bf16"}[precision]
+    text = run([a.python, PEER, "--config", shape.removeprefix("llama-"), "--dtype", dtype,
                 "-B", ROWS, "-T", TOKENS, "--threads", a.threads, "--steps", a.steps])
     return text.strip(), float(re.search(r"(\d+) tok/s, best", text).group(1))
 
 
-def compare(shape, a):
+def compare(shape, precision, a):
     rounds = []
     for number in range(a.rounds):
-        mine, (text, theirs) = ours(shape, a), peer(shape, a)
+        mine, (text, theirs) = ours(shape, precision, a), peer(shape, precision, a)
         rounds.append({"ours_tokens_per_second": mine["tokens_per_second"], "peer_tokens_per_second": theirs,
                        "ratio": mine["tokens_per_second"] / theirs, "mfu": mine["mfu"], "peak_source": mine["peak_source"], "peer": text})
-        print(f"{shape} {a.precision} round {number + 1}: {mine['tokens_per_second']:.0f} / {theirs:.0f} tokens/s = "
+        print(f"{shape} {precision} round {number + 1}: {mine['tokens_per_second']:.0f} / {theirs:.0f} tokens/s = "
               f"{rounds[-1]['ratio']:.2f}, {100 * mine['mfu']:.0f} % of peak", flush=True)
     median = statistics.median(one["ratio"] for one in rounds)
-    print(f"{shape} {a.precision}: median ratio {median:.2f}", flush=True)
-    return {"shape": shape, "precision": a.precision, "median_ratio": median, "rounds": rounds,
+    print(f"{shape} {precision}: median ratio {median:.2f}", flush=True)
+    return {"shape": shape, "precision": precision, "median_ratio": median, "rounds": rounds,
             "commit": mine["commit"], "device": mine["device"]}
+
+
+def products(precision, a):
+    report = json.loads(run([CAMELS, "bench", "kernels", "--filter", "MatMul", "--precision", precision, "--threads", a.threads, "--json"]))
+    for one in report["kernels"]:
+        print(f"{precision} {one['name']} ({one['shape']}): {one['gigaflops_per_second']:.0f} GFLOP/s, "
+              f"{100 * one['share_of_ceiling']:.0f} % of {report['peak_source']}", flush=True)
+    return report
 
 
 parser = argparse.ArgumentParser()
 parser.add_argument("--shapes", nargs="+", default=["llama-15m", "llama-110m"])
-parser.add_argument("--precision", default="fp32")
+parser.add_argument("--precision", nargs="+", choices=["fp32", "bf16"], default=["fp32", "bf16"])
 parser.add_argument("--rounds", type=int, default=3)
 parser.add_argument("--steps", type=int, default=6)
 parser.add_argument("--threads", type=int, default=2)
+parser.add_argument("--python", default="/usr/bin/python3", help="one with the PyTorch to compare with")
 parser.add_argument("--output", required=True)
 a = parser.parse_args()
 report = {"command": "perf/peers/compare_training.py " + " ".join(sys.argv[1:]), "date": datetime.date.today().isoformat(),
-          "machine": platform.machine(), "results": [compare(shape, a) for shape in a.shapes]}
+          "machine": platform.machine(), "results": [compare(shape, precision, a) for precision in a.precision for shape in a.shapes],
+          "products": [products(precision, a) for precision in a.precision]}
 pathlib.Path(a.output).write_text(json.dumps(report, indent=2) + "\n")

@@ -19,13 +19,6 @@ internal static class CpuCeiling
     private const int Accumulators = 12;
     private const int CopyBytesPerThread = 64 << 20;
 
-    /// <summary>The best of some bursts on as many threads, in FLOP/s.</summary>
-    public static double FmaPeakFlopsPerSecond(int threads)
-    {
-        using CpuWorkers workers = new(threads);
-        return Enumerable.Range(0, 10 * Rounds).Max(_ => FmaFlopsPerSecond(workers));
-    }
-
     /// <summary>
     /// One burst of single-precision multiply-adds in registers, twelve independent sums a core (latency times ports, with room), 2
     /// operations each, in FLOP/s. The better of two, because the first may find threads asleep.

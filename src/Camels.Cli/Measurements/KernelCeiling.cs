@@ -19,7 +19,8 @@ internal sealed record KernelCeiling(Func<double> FlopsPerSecond, Func<double> B
         {
             case DeviceKind.Cpu:
                 double copied = CpuCeiling.CopyBytesPerSecond(device.Workers);
-                return new KernelCeiling(() => CpuCeiling.FmaFlopsPerSecond(device.Workers), () => copied, "fp32 multiply-adds");
+                CpuPeak arithmetic = CpuPeak.Of(precision);
+                return new KernelCeiling(() => arithmetic.FlopsPerSecond(device.Workers), () => copied, arithmetic.Source);
             case DeviceKind.Cuda:
                 (double peak, string source) = GpuPeak.Of(device, precision);
                 double copy = CopyOnGpu(device, arena);

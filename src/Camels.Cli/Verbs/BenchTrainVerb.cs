@@ -55,7 +55,7 @@ internal sealed class BenchTrainVerb : Verb
         (Sample sample, long managedBytes) = Measure(trainer, steps, rows * tokens, screen);
         int threads = device.Workers?.Count ?? 1;
         (double peak, string peakSource) = device.IsHost
-            ? (CpuCeiling.FmaPeakFlopsPerSecond(threads), $"measured fp32 multiply-adds in registers, {threads} threads")
+            ? (CpuPeak.Of(precision).Best(threads), $"measured {CpuPeak.Of(precision).Source} in registers, {threads} threads")
             : GpuPeak.Of(device, precision);
         double tokensPerSecond = rows * tokens / sample.Median;
         double mfu = ModelFlops.PerTrainedToken(config, tokens) * tokensPerSecond / peak;

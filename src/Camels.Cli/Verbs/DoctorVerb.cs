@@ -3,6 +3,7 @@ using System.Runtime.InteropServices;
 using Camels.Cli.Measurements;
 using Camels.Cli.Output;
 using Camels.Engine;
+using Camels.Engine.Parameters;
 using Camels.Kernels;
 using Camels.Kernels.Interop;
 
@@ -18,8 +19,10 @@ internal sealed class DoctorVerb() : Verb(
     {
         Machine machine = Machine.Read();
         int cores = machine.Cores;
-        double peakOfOne = CpuCeiling.FmaPeakFlopsPerSecond(threads: 1);
-        double peak = CpuCeiling.FmaPeakFlopsPerSecond(cores);
+        CpuPeak single = CpuPeak.Of(Precision.Fp32);
+        double peakOfOne = single.Best(threads: 1);
+        double peak = single.Best(cores);
+        double? dotProducts = CpuBFloat16.UsesDotProducts ? CpuPeak.Of(Precision.Bf16).Best(cores) : null;
         using CpuWorkers workers = new(cores);
         double copy = CpuCeiling.CopyBytesPerSecond(workers);
         CudaMachine cuda = CudaMachine.Read();
@@ -33,7 +36,7 @@ internal sealed class DoctorVerb() : Verb(
                 ["memory", $"{Screen.Fixed(machine.MemoryBytes / 1e9, 1)} GB usable"],
                 ["features", machine.Features.Count == 0 ? "none known" : string.Join(' ', machine.Features)],
                 ["kernel path", CpuPath.Name],
-                ["bf16 products", CpuBFloat16.Description],
+                ["bf16 products", dotProducts is null ? CpuBFloat16.Description : $"{CpuBFloat16.Description}, {Gflops(dotProducts.Value)} on {cores} cores"],
                 ["fp32 multiply-add peak", $"{Gflops(peakOfOne)} on one core, {Gflops(peak)} on {cores}"],
                 ["memory copy", $"{Screen.Fixed(copy / 1e9, 1)} GB/s, reads and writes together, on {cores} cores"],
                 ["runtime", $"{RuntimeInformation.FrameworkDescription} on {RuntimeInformation.OSDescription}"],
@@ -55,6 +58,7 @@ internal sealed class DoctorVerb() : Verb(
             machine.Features,
             KernelPath = CpuPath.Name,
             Bf16Products = CpuBFloat16.Description,
+            Bf16DotProductFlopsPerSecond = dotProducts,
             FmaPeakFlopsPerSecondOneCore = peakOfOne,
             FmaPeakFlopsPerSecond = peak,
             CopyBytesPerSecond = copy,

@@ -31,11 +31,11 @@ public static unsafe class CpuBFloat16
     internal static bool HasInstruction =>
         X86Base.IsSupported && X86Base.CpuId(7, 0).Eax >= 1 && (X86Base.CpuId(7, 1).Eax & (1 << 5)) != 0;
 
-    /// <summary>
-    /// Computes dot products as often as said, in registers: the ceiling of bfloat16 products where <see cref="UsesDotProducts"/>.
-    /// </summary>
-    /// <returns>Operations: two for each product.</returns>
-    public static double RunDotProducts(long iterations) => CpuLibrary.RunPairPeak(iterations);
+    /// <summary>Computes dot products in registers, where <see cref="UsesDotProducts"/>: the ceiling of bfloat16 matrix products.</summary>
+    public static void RunDotProducts(long iterations) => CpuLibrary.RunPairPeak(iterations);
+
+    /// <summary>Operations of <see cref="RunDotProducts"/>: additions and multiplications.</summary>
+    public static double DotProductOperations(long iterations) => (double)iterations * CpuLibrary.PairPeakOperations;
 
     /// <summary>True where a tile gives the bits of one chain of fused multiply-adds in the order of k.</summary>
     internal static bool AddsInOrder(CpuPairTile tile)

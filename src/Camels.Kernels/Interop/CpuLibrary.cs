@@ -6,6 +6,9 @@ internal static unsafe class CpuLibrary
     /// <summary>The name of the file.</summary>
     public const string FileName = "libcamels_cpu.so";
 
+    /// <summary>Operations of an iteration of <see cref="RunPairPeak"/>: 24 registers of 16 sums, two multiplications and two additions each.</summary>
+    public const int PairPeakOperations = 24 * 16 * 4;
+
     private static readonly nint _library = NativeLibraries.LoadBeside(FileName);
     private static readonly delegate* unmanaged<long, float> _peak = (delegate* unmanaged<long, float>)Find("camels_pair_peak_bf16");
 
@@ -15,16 +18,8 @@ internal static unsafe class CpuLibrary
     /// <summary>The same sums in instructions of AVX-512F.</summary>
     public static CpuPairTile SpelledOutPairTile { get; } = new(Find("camels_pair_tile_f32"));
 
-    /// <summary>
-    /// Operations of <paramref name="iterations"/> rounds of bfloat16 dot products in registers, which are computed: the ceiling of
-    /// <see cref="PairTile"/>, which runs where that does.
-    /// </summary>
-    public static double RunPairPeak(long iterations)
-    {
-        const int OperationsPerIteration = 24 * 16 * 2 * 2;
-        _ = _peak(iterations);
-        return (double)iterations * OperationsPerIteration;
-    }
+    /// <summary>Dot products in registers: the ceiling of <see cref="PairTile"/>, which runs where that does.</summary>
+    public static void RunPairPeak(long iterations) => _ = _peak(iterations);
 
     private static nint Find(string function) => _library == 0 ? 0 : NativeLibraries.Find(_library, function);
 }
