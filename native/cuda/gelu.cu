@@ -1,13 +1,7 @@
-#include "numbers.cuh"
+#include "activations.cuh"
 #include "pieces.cuh"
 
-// With the normal distribution P and its density p: y = x * P(x), and dx = dy * (P(x) + x * p(x)).
-struct Gelu {
-    template <typename T> DEVICE float of(float x, T type) {
-        float density;
-        return x * normal_distribution(x, density, type);
-    }
-};
+// dx = dy * (P(x) + x * p(x)) with the normal distribution P and its density p.
 struct GeluGradient {
     template <typename T> DEVICE float of(float dy, float x, T type) {
         float density;

@@ -102,47 +102,44 @@ DEVICE void multiply(float (&sums)[1][32][4], Turn& turn, unsigned int memory, i
     if (first < end && frees) arrive(memory + Group::empty + 8 * before);
 }
 
-// A warp's 16 x 256 sums to or from the result, 64 columns at once through its part of shared memory.
+// Turns a warp's 16 x 256 sums by 64 columns: the first ones leave, `coming` become the last. So a loop over the columns need not be unrolled,
+// though registers have no index.
+DEVICE void turn_sums(float (&sums)[1][32][4], const float (&coming)[1][8][4]) {
+    #pragma unroll
+    for (int n = 0; n < 32; n++)
+        #pragma unroll
+        for (int i = 0; i < 4; i++) sums[0][n][i] = n < 24 ? sums[0][n + 8][i] : coming[0][n - 24][i];
+}
+
+// A warp's sums from the result or to action(row, column, v), 64 columns at once through its part of shared memory.
 template <typename T> DEVICE void read_sums(float (&sums)[1][32][4], unsigned int memory, const Result<T>& result, Place place) {
     unsigned int staging = memory + Group::staging + 4096 * multiplying_warp();
     int row = place.row + 16 * multiplying_warp();
-    #pragma unroll
-    for (int part = 0; part < 4; part++) {
+    #pragma unroll 1
+    for (int column = place.column; column < place.column + 256; column += 64) {
         float piece[1][8][4];
-        for_each_eight<16, 64, 32, true>(staging, lane_of_warp(), [&](int r, int c, float (&v)[8]) {
-            read_eight(v, result, row + r, place.column + 64 * part + c);
-        });
+        for_each_eight<16, 64, 32, true>(staging, lane_of_warp(), [&](int r, int c, float (&v)[8]) { read_eight(v, result, row + r, column + c); });
         warp_barrier();
         sums_from_shared<64>(piece, staging, 0, 0);
         warp_barrier();
-        #pragma unroll
-        for (int n = 0; n < 8; n++)
-            #pragma unroll
-            for (int i = 0; i < 4; i++) sums[0][8 * part + n][i] = piece[0][n][i];
+        turn_sums(sums, piece);
     }
 }
-template <typename T, bool ADDS> DEVICE void write_sums(float (&sums)[1][32][4], unsigned int memory, const Result<T>& result, Place place) {
+template <typename ACTION> DEVICE void finish(unsigned int memory, float (&sums)[1][32][4], Place place, ACTION action) {
     unsigned int staging = memory + Group::staging + 4096 * multiplying_warp();
     int row = place.row + 16 * multiplying_warp();
-    #pragma unroll
-    for (int part = 0; part < 4; part++) {
-        float piece[1][8][4];
+    #pragma unroll 1
+    for (int column = place.column; column < place.column + 256; column += 64) {
+        float piece[1][8][4] = {};
         #pragma unroll
         for (int n = 0; n < 8; n++)
             #pragma unroll
-            for (int i = 0; i < 4; i++) piece[0][n][i] = sums[0][8 * part + n][i];
+            for (int i = 0; i < 4; i++) piece[0][n][i] = sums[0][n][i];
         sums_to_shared<64>(staging, piece, 0, 0);
         warp_barrier();
-        for_each_eight<16, 64, 32, false>(staging, lane_of_warp(), [&](int r, int c, float (&v)[8]) {
-            if (ADDS) {
-                float old[8];
-                read_eight(old, result, row + r, place.column + 64 * part + c);
-                #pragma unroll
-                for (int i = 0; i < 8; i++) v[i] = old[i] + v[i];
-            }
-            write_eight(result, row + r, place.column + 64 * part + c, v);
-        });
+        for_each_eight<16, 64, 32, false>(staging, lane_of_warp(), [&](int r, int c, float (&v)[8]) { action(row + r, column + c, v); });
         warp_barrier();
+        turn_sums(sums, {});
     }
 }
 
@@ -157,9 +154,9 @@ DEVICE void make_barriers(unsigned int memory) {
     block_barrier();
 }
 
-// result = left * right over k < steps; adds: the chains start from the old values.
-template <typename T, bool RIGHT_K_IN_ROWS>
-DEVICE void product(const Result<T>& result, const TensorMap* left, const TensorMap* right, int steps, bool adds) {
+// result = left * right over k < steps: rows of the right factor are k where RIGHT_K_IN_ROWS. adds: the chains start from the old values.
+template <typename T, bool RIGHT_K_IN_ROWS, typename ACTION>
+DEVICE void product(const Result<T>& result, const TensorMap* left, const TensorMap* right, int steps, bool adds, ACTION action) {
     SHARED_MEMORY(bytes);
     unsigned int memory = shared_address(bytes);
     int tiles = tiles_of<Group>(result.rows, result.columns);
@@ -180,7 +177,7 @@ DEVICE void product(const Result<T>& result, const TensorMap* left, const Tensor
             clear(sums);
             if (adds) read_sums(sums, memory, result, place);
             multiply<T, false, RIGHT_K_IN_ROWS, false>(sums, turn, memory, 0, steps);
-            write_sums<T, false>(sums, memory, result, place);
+            finish(memory, sums, place, action);
         }
     }
 }
@@ -207,7 +204,7 @@ DEVICE void lane_product(const Result<T>& result, const TensorMap* left, const T
         take_registers<232>();
         #pragma unroll 1
         for (int tile = block_x(); tile < tiles; tile += blocks_x()) {
-            float sums[1][32][4];
+            float sums[1][32][4] = {};      // or those of the tile before would seem to be needed
             int height = 0;
             #pragma unroll 1
             for (int lane = 0; lane < lanes; lane++) {
@@ -215,17 +212,28 @@ DEVICE void lane_product(const Result<T>& result, const TensorMap* left, const T
                 multiply<T, true, true, true>(sums, turn, memory, lane_bounds[lane], lane_bounds[lane + 1]);
                 join_lane<Group>(sums, levels, height, lane, lanes);
             }
-            write_sums<T, true>(sums, memory, result, place_of<Group>(tile, result.rows, result.columns));
+            finish(memory, sums, place_of<Group>(tile, result.rows, result.columns), [&](int row, int column, float (&v)[8]) {
+                add_eight(result, row, column, v);
+            });
         }
     }
 }
 
 // Maps of factors have boxes of 64 columns; of 128 rows (left) or 256 (right) where these are i, of 64 where they are k.
-#define PRODUCT(NAME, T, RIGHT_K_IN_ROWS) \
+#define PRODUCT(NAME, T) \
+    KERNEL BOUNDS(384, 1) NAME(TENSOR_MAP_PARAMETER(left), TENSOR_MAP_PARAMETER(right), void* result, const T* bias, const T* residual, T* before, \
+                               int activation, int rows, int columns, int steps, long long result_stride, int wide, int result_aligned) { \
+        Result<T> whole = {result, result_stride, rows, columns, wide != 0, result_aligned != 0}; \
+        Epilogue<T> epilogue = {bias, residual, before, activation}; \
+        product<T, false>(whole, PARAM_ADDRESS(NAME, 0, left), PARAM_ADDRESS(NAME, 1, right), steps, false, \
+                          [&](int row, int column, float (&v)[8]) { finish_eight(whole, epilogue, row, column, v); }); \
+    }
+#define COLUMN_PRODUCT(NAME, T) \
     KERNEL BOUNDS(384, 1) NAME(TENSOR_MAP_PARAMETER(left), TENSOR_MAP_PARAMETER(right), void* result, int rows, int columns, int steps, \
                                long long result_stride, int wide, int adds, int result_aligned) { \
-        product<T, RIGHT_K_IN_ROWS>({result, result_stride, rows, columns, wide != 0, result_aligned != 0}, PARAM_ADDRESS(NAME, 0, left), \
-                                    PARAM_ADDRESS(NAME, 1, right), steps, adds != 0); \
+        Result<T> whole = {result, result_stride, rows, columns, wide != 0, result_aligned != 0}; \
+        product<T, true>(whole, PARAM_ADDRESS(NAME, 0, left), PARAM_ADDRESS(NAME, 1, right), steps, adds != 0, \
+                         [&](int row, int column, float (&v)[8]) { write_eight(whole, row, column, v); }); \
     }
 #define LANE_PRODUCT(NAME, T) \
     KERNEL BOUNDS(384, 1) NAME(TENSOR_MAP_PARAMETER(left), TENSOR_MAP_PARAMETER(right), float* result_sum, const int* lane_bounds, float* levels, \
@@ -233,10 +241,10 @@ DEVICE void lane_product(const Result<T>& result, const TensorMap* left, const T
         lane_product<T>({result_sum, result_stride, rows, columns, true, result_aligned != 0}, PARAM_ADDRESS(NAME, 0, left), \
                         PARAM_ADDRESS(NAME, 1, right), lane_bounds, lanes, levels); \
     }
-PRODUCT(mat_mul_wgmma_forward_bf16, bf16, false)
-PRODUCT(mat_mul_wgmma_forward_f16, f16, false)
-PRODUCT(mat_mul_wgmma_backward_input_bf16, bf16, true)
-PRODUCT(mat_mul_wgmma_backward_input_f16, f16, true)
+PRODUCT(mat_mul_wgmma_forward_bf16, bf16)
+PRODUCT(mat_mul_wgmma_forward_f16, f16)
+COLUMN_PRODUCT(mat_mul_wgmma_backward_input_bf16, bf16)
+COLUMN_PRODUCT(mat_mul_wgmma_backward_input_f16, f16)
 LANE_PRODUCT(mat_mul_wgmma_backward_weight_bf16, bf16)
 LANE_PRODUCT(mat_mul_wgmma_backward_weight_f16, f16)
 #endif

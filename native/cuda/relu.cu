@@ -1,9 +1,7 @@
+#include "activations.cuh"
 #include "pieces.cuh"
 
-// y = max(x, 0), NaN stays NaN; dx = dy where x > 0, else 0.
-struct Relu {
-    template <typename T> DEVICE float of(float x, T) { return x <= 0.0f ? 0.0f : x; }
-};
+// dx = dy where x > 0, else 0.
 struct ReluGradient {
     template <typename T> DEVICE float of(float dy, float x, T) { return x > 0.0f ? dy : 0.0f; }
 };

@@ -86,6 +86,7 @@ DEVICE unsigned int warp_of_block() { return thread_x() / 32; }
 
 // The same value, from which the compiler computes nothing ahead of this place.
 DEVICE unsigned int computed_here(unsigned int v) { asm volatile("" : "+r"(v)); return v; }
+DEVICE long long long_computed_here(long long v) { asm volatile("" : "+l"(v)); return v; }
 
 // ---- Global memory ------------------------------------------------------------------------------------------------------------------
 
@@ -225,6 +226,9 @@ DEVICE float load_shared(unsigned int address) {
     return v;
 }
 DEVICE void store_shared(unsigned int address, float v) { asm volatile("st.shared.f32 [%0], %1;" : : "r"(address), "f"(v) : "memory"); }
+template <typename T> DEVICE void store_shared(unsigned int address, T v) {
+    asm volatile("st.shared.u16 [%0], %1;" : : "r"(address), "h"(v.bits) : "memory");
+}
 DEVICE void store_shared_16(unsigned int address, Words4 v) {
     asm volatile("st.shared.v4.u32 [%0], {%1, %2, %3, %4};" : : "r"(address), "r"(v.x), "r"(v.y), "r"(v.z), "r"(v.w) : "memory");
 }

@@ -1,5 +1,6 @@
 // What the matrix products of mat_mul.cu and mat_mul_wgmma.cu share: the order of tiles, the result in memory, the tree over lanes.
 #pragma once
+#include "activations.cuh"
 #include "tile.cuh"
 
 // Tiles in groups of eight rows of tiles, column by column, so that blocks that run at one time share factors in the second cache.
@@ -27,17 +28,63 @@ template <typename T> struct Result {
     bool wide;
     bool aligned;
 };
+template <typename T> DEVICE int eight_or_fewer(const Result<T>& r, int row, int column) { return row < r.rows ? r.columns - column : 0; }
 template <typename T> DEVICE void read_eight(float (&v)[8], const Result<T>& r, int row, int column) {
-    int count = row < r.rows ? r.columns - column : 0;
+    int count = eight_or_fewer(r, row, column);
     bool whole = r.aligned && count >= 8;
+    if (count <= 0) return;
     if (r.wide) read_eight(v, (const float*)r.start + row * r.stride + column, count, whole);
     else read_eight(v, (const T*)r.start + row * r.stride + column, count, whole);
 }
 template <typename T> DEVICE void write_eight(const Result<T>& r, int row, int column, const float (&v)[8]) {
-    int count = row < r.rows ? r.columns - column : 0;
+    int count = eight_or_fewer(r, row, column);
     bool whole = r.aligned && count >= 8;
+    if (count <= 0) return;
     if (r.wide) write_eight((float*)r.start + row * r.stride + column, v, count, whole);
     else write_eight((T*)r.start + row * r.stride + column, v, count, whole);
+}
+// result = old value + v
+template <typename T> DEVICE void add_eight(const Result<T>& r, int row, int column, float (&v)[8]) {
+    float old[8] = {};
+    read_eight(old, r, row, column);
+    #pragma unroll
+    for (int i = 0; i < 8; i++) v[i] = old[i] + v[i];
+    write_eight(r, row, column, v);
+}
+
+// What sums pass on their way to the result, in singles: result = residual + activation(bias + sum), rounded once. What is null is left out.
+template <typename T> struct Epilogue {
+    const T* bias;          // (columns)
+    const T* residual;      // as the result, which it may be
+    T* before;              // as the result: receives bias + sum
+    int activation;         // the numbers of Activation.cs
+};
+template <typename T> DEVICE void finish_eight(const Result<T>& r, const Epilogue<T>& e, int row, int column, float (&v)[8]) {
+    int count = eight_or_fewer(r, row, column);
+    bool whole = r.aligned && count >= 8;
+    long long place = row * r.stride + column;
+    if (count <= 0) return;
+    if (e.bias) {
+        float bias[8];
+        read_eight(bias, e.bias + column, count, whole);
+        #pragma unroll
+        for (int i = 0; i < 8; i++) v[i] = bias[i] + v[i];
+    }
+    if (e.before) write_eight(e.before + place, v, count, whole);
+    if (e.activation == 1) {
+        #pragma unroll
+        for (int i = 0; i < 8; i++) v[i] = Relu::of(v[i], T());
+    } else if (e.activation == 2) {
+        #pragma unroll
+        for (int i = 0; i < 8; i++) v[i] = Gelu::of(v[i], T());
+    }
+    if (e.residual) {
+        float residual[8];
+        read_eight(residual, e.residual + place, count, whole);
+        #pragma unroll
+        for (int i = 0; i < 8; i++) v[i] = residual[i] + v[i];
+    }
+    write_eight(r, row, column, v);
 }
 
 // One lane's sums of a tile, kept by the threads that made them, S::threads from S::first_thread on, until their neighbours in the tree are there.
@@ -60,7 +107,6 @@ template <typename S> DEVICE void add_kept(float (&sums)[S::m][S::n][4], float* 
             for (int i = 0; i < 4; i++) sums[m][n][i] = kept[i] + sums[m][n][i];
         }
 }
-
 
 // The room of one level, and how many levels a tree has below its root.
 template <typename S> DEVICE long long level_elements() { return S::rows * S::columns; }

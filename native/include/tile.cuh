@@ -16,51 +16,34 @@ DEVICE int clamp(int v, int low, int high) { return v < low ? low : v > high ? h
 
 // ---- Filling --------------------------------------------------------------------------------------------------------------------------
 
-DEVICE unsigned int element_or_zero(const float* p, bool reads) { return reads ? float_to_bits(*p) : 0; }
-template <typename T> DEVICE unsigned int element_or_zero(const T* p, bool reads) { return reads ? p->bits : 0; }
-
-// 16 bytes of which `count` elements are read, one by one: for rows that do not start at multiples of 16 bytes.
-DEVICE Words4 gather_16(const float* p, int count) {
-    return {element_or_zero(p, count > 0), element_or_zero(p + 1, count > 1), element_or_zero(p + 2, count > 2), element_or_zero(p + 3, count > 3)};
-}
-template <typename T> DEVICE unsigned int gather_pair(const T* p, int count) {
-    return element_or_zero(p, count > 0) | element_or_zero(p + 1, count > 1) << 16;
-}
-template <typename T> DEVICE Words4 gather_16(const T* p, int count) {
-    return {gather_pair(p, count), gather_pair(p + 2, count - 2), gather_pair(p + 4, count - 4), gather_pair(p + 6, count - 6)};
-}
-
-// Starts to bring ROWS x COLUMNS elements into a tile; what lies beyond the first `rows` and `columns` becomes zero. start(row) is where a
-// row starts. `aligned` says that all of them start at multiples of 16 bytes; they are copied asynchronously then.
-template <typename T, int ROWS, int COLUMNS, int THREADS, typename START>
-DEVICE void copy_rows(unsigned int tile, START start, int rows, int columns, bool aligned) {
+// Starts to bring ROWS x COLUMNS elements, whose rows start `stride` elements apart, into a tile; what lies beyond the first `rows` and
+// `columns` becomes zero. `aligned` says that all rows start at multiples of 16 bytes; then they are copied asynchronously, and a thread's
+// chunks lie below each other, so that one address serves them all.
+template <typename T, int ROWS, int COLUMNS, int THREADS>
+DEVICE void copy_tile(unsigned int tile, const T* source, long long stride, int rows, int columns, bool aligned) {
     const int elements = 16 / sizeof(T);
     const int chunks = COLUMNS / elements;
-    static_assert(ROWS * chunks % THREADS == 0, "threads share the chunks evenly");
-    if (aligned) {
-        #pragma unroll
-        for (int i = 0; i < ROWS * chunks / THREADS; i++) {
-            int row = (i * THREADS + thread_x()) / chunks;
-            int chunk = (i * THREADS + thread_x()) % chunks;
-            int count = clamp(columns - chunk * elements, 0, elements);
-            copy_16_async(
-                tile + tile_offset<COLUMNS * (int)sizeof(T)>(row, chunk), start(row) + chunk * elements, row < rows ? count * (int)sizeof(T) : 0);
+    const int rows_at_once = THREADS / chunks;
+    static_assert(THREADS % chunks == 0 && ROWS % rows_at_once == 0, "threads share the chunks evenly");
+    unsigned int thread = computed_here(thread_x());
+    if (!aligned) {
+        #pragma unroll 1
+        for (unsigned int i = thread; i < ROWS * COLUMNS; i += THREADS) {
+            int row = i / COLUMNS;
+            int column = i % COLUMNS;
+            T v = row < rows && column < columns ? source[row * stride + column] : T();
+            store_shared(tile + tile_offset<COLUMNS * (int)sizeof(T)>(row, column / elements) + column % elements * (int)sizeof(T), v);
         }
         return;
     }
-    #pragma unroll 1
-    for (unsigned int i = thread_x(); i < ROWS * chunks; i += THREADS) {
-        int row = i / chunks;
-        int chunk = i % chunks;
-        int count = row < rows ? clamp(columns - chunk * elements, 0, elements) : 0;
-        store_shared_16(tile + tile_offset<COLUMNS * (int)sizeof(T)>(row, chunk), gather_16(start(row) + chunk * elements, count));
-    }
-}
-
-// The same of rows that start `stride` elements apart.
-template <typename T, int ROWS, int COLUMNS, int THREADS>
-DEVICE void copy_tile(unsigned int tile, const T* source, long long stride, int rows, int columns, bool aligned) {
-    copy_rows<T, ROWS, COLUMNS, THREADS>(tile, [&](int row) { return source + row * stride; }, rows, columns, aligned);
+    stride = long_computed_here(stride);
+    int row = thread / chunks;
+    int chunk = thread % chunks;
+    int bytes = clamp(columns - chunk * elements, 0, elements) * (int)sizeof(T);
+    source += row * stride + chunk * elements;
+    #pragma unroll
+    for (int i = 0; i < ROWS / rows_at_once; i++, row += rows_at_once, source += rows_at_once * stride)
+        copy_16_async(tile + tile_offset<COLUMNS * (int)sizeof(T)>(row, chunk), source, row < rows ? bytes : 0);
 }
 
 // ---- Factors --------------------------------------------------------------------------------------------------------------------------
@@ -70,30 +53,28 @@ DEVICE void copy_tile(unsigned int tile, const T* source, long long stride, int 
 template <int BYTES, bool K_IN_ROWS> struct Factor {};
 
 // left(i0 ... i0 + 15, k0 ... k0 + 15) as multiply_add takes it.
-template <int BYTES> DEVICE void load_left(unsigned int (&a)[4], Factor<BYTES, false>, unsigned int tile, int i0, int k0) {
-    unsigned int lane = lane_of_warp();
+template <int BYTES> DEVICE void load_left(unsigned int (&a)[4], Factor<BYTES, false>, unsigned int tile, int i0, int k0, unsigned int lane) {
     load_matrices(a, tile + tile_offset<BYTES>(i0 + (lane & 15), k0 / 8 + (lane >> 4)));
 }
-template <int BYTES> DEVICE void load_left(unsigned int (&a)[4], Factor<BYTES, true>, unsigned int tile, int i0, int k0) {
-    unsigned int lane = lane_of_warp();
+template <int BYTES> DEVICE void load_left(unsigned int (&a)[4], Factor<BYTES, true>, unsigned int tile, int i0, int k0, unsigned int lane) {
     load_matrices_transposed(a, tile + tile_offset<BYTES>(k0 + (lane >> 4) * 8 + (lane & 7), i0 / 8 + (lane >> 3 & 1)));
 }
 
 // right(j0 ... j0 + 15, k0 ... k0 + 15): b[0], b[1] for the first eight j, b[2], b[3] for the others.
-template <int BYTES> DEVICE void load_right(unsigned int (&b)[4], Factor<BYTES, false>, unsigned int tile, int j0, int k0) {
-    unsigned int lane = lane_of_warp();
+template <int BYTES> DEVICE void load_right(unsigned int (&b)[4], Factor<BYTES, false>, unsigned int tile, int j0, int k0, unsigned int lane) {
     load_matrices(b, tile + tile_offset<BYTES>(j0 + (lane >> 4) * 8 + (lane & 7), k0 / 8 + (lane >> 3 & 1)));
 }
-template <int BYTES> DEVICE void load_right(unsigned int (&b)[4], Factor<BYTES, true>, unsigned int tile, int j0, int k0) {
-    unsigned int lane = lane_of_warp();
+template <int BYTES> DEVICE void load_right(unsigned int (&b)[4], Factor<BYTES, true>, unsigned int tile, int j0, int k0, unsigned int lane) {
     load_matrices_transposed(b, tile + tile_offset<BYTES>(k0 + (lane & 15), j0 / 8 + (lane >> 4)));
 }
 
-// One single of a factor.
-template <int BYTES, bool K_IN_ROWS> DEVICE float load_single(Factor<BYTES, K_IN_ROWS>, unsigned int tile, int i, int k) {
-    int row = K_IN_ROWS ? k : i;
-    int column = K_IN_ROWS ? i : k;
-    return load_shared(tile + tile_offset<BYTES>(row, column / 4) + column % 4 * 4);
+// The single (i + 8 n, k) of a factor from the place of (i, k): a constant away. Where k is a row, i is one of the first eight of sixteen, or
+// of 32 where n is more than 1, and a tile starts at a multiple of 128 bytes.
+template <int BYTES, bool K_IN_ROWS> DEVICE unsigned int place_of_single(Factor<BYTES, K_IN_ROWS>, unsigned int tile, unsigned int i, unsigned int k) {
+    return tile + (K_IN_ROWS ? tile_offset<BYTES>(k, i / 4) + i % 4 * 4 : tile_offset<BYTES>(i, k / 4) + k % 4 * 4);
+}
+template <int BYTES, bool K_IN_ROWS> DEVICE float load_single(Factor<BYTES, K_IN_ROWS>, unsigned int place, int n) {
+    return load_shared(K_IN_ROWS ? (place ^ 32 * (n & 3)) + 128 * (n >> 2) : place + 8 * n * BYTES);
 }
 
 // ---- Products -------------------------------------------------------------------------------------------------------------------------
@@ -113,10 +94,11 @@ template <int M, int N> DEVICE void clear(float (&sums)[M][N][4]) {
 template <typename R, int M, int N, typename T>
 DEVICE void multiply_loaded_16(float (&sums)[M][N][4], const unsigned int (&a)[M][4], R right, unsigned int right_tile, int j0, int k0, T type) {
     static_assert(N % 2 == 0, "right factors are loaded for sixteen j at once");
+    unsigned int lane = computed_here(lane_of_warp());
     #pragma unroll
     for (int n = 0; n < N; n += 2) {
         unsigned int b[4];
-        load_right(b, right, right_tile, j0 + 8 * n, k0);
+        load_right(b, right, right_tile, j0 + 8 * n, k0, lane);
         #pragma unroll
         for (int m = 0; m < M; m++) {
             multiply_add(sums[m][n], a[m], b[0], b[1], type);
@@ -127,35 +109,37 @@ DEVICE void multiply_loaded_16(float (&sums)[M][N][4], const unsigned int (&a)[M
 template <typename L, typename R, int M, int N, typename T>
 DEVICE void multiply_16(float (&sums)[M][N][4], L left, unsigned int left_tile, int i0, R right, unsigned int right_tile, int j0, int k0, T type) {
     unsigned int a[M][4];
+    unsigned int lane = computed_here(lane_of_warp());      // or the compiler would keep an address of every matrix in registers
     #pragma unroll
-    for (int m = 0; m < M; m++) load_left(a[m], left, left_tile, i0 + 16 * m, k0);
+    for (int m = 0; m < M; m++) load_left(a[m], left, left_tile, i0 + 16 * m, k0, lane);
     multiply_loaded_16(sums, a, right, right_tile, j0, k0, type);
 }
 
 template <typename L, typename R, int M, int N>
 DEVICE void multiply_16(float (&sums)[M][N][4], L left, unsigned int left_tile, int i0, R right, unsigned int right_tile, int j0, int k0, float) {
-    int g = lane_of_warp() >> 2;
+    int g = computed_here(lane_of_warp()) >> 2;
     int c = (lane_of_warp() & 3) * 2;
     #pragma unroll 1
-    for (int k4 = k0; k4 < k0 + 16; k4 += 4)
+    for (int k = k0; k < k0 + 16; k++) {
+        float a[2 * M];
+        unsigned int place = place_of_single(left, left_tile, i0 + g, k);
         #pragma unroll
-        for (int k = k4; k < k4 + 4; k++) {
-            float a[2 * M];
+        for (int i = 0; i < 2 * M; i++) a[i] = load_single(left, place, i);
+        unsigned int low_place = place_of_single(right, right_tile, j0 + c, k);
+        unsigned int high_place = place_of_single(right, right_tile, j0 + c + 1, k);
+        #pragma unroll
+        for (int n = 0; n < N; n++) {
+            float low = load_single(right, low_place, n);
+            float high = load_single(right, high_place, n);
             #pragma unroll
-            for (int i = 0; i < 2 * M; i++) a[i] = load_single(left, left_tile, i0 + 8 * i + g, k);
-            #pragma unroll
-            for (int n = 0; n < N; n++) {
-                float low = load_single(right, right_tile, j0 + 8 * n + c, k);
-                float high = load_single(right, right_tile, j0 + 8 * n + c + 1, k);
-                #pragma unroll
-                for (int m = 0; m < M; m++) {
-                    sums[m][n][0] = fused(a[2 * m], low, sums[m][n][0]);
-                    sums[m][n][1] = fused(a[2 * m], high, sums[m][n][1]);
-                    sums[m][n][2] = fused(a[2 * m + 1], low, sums[m][n][2]);
-                    sums[m][n][3] = fused(a[2 * m + 1], high, sums[m][n][3]);
-                }
+            for (int m = 0; m < M; m++) {
+                sums[m][n][0] = fused(a[2 * m], low, sums[m][n][0]);
+                sums[m][n][1] = fused(a[2 * m], high, sums[m][n][1]);
+                sums[m][n][2] = fused(a[2 * m + 1], low, sums[m][n][2]);
+                sums[m][n][3] = fused(a[2 * m + 1], high, sums[m][n][3]);
             }
         }
+    }
 }
 
 // ---- Sums through shared memory ---------------------------------------------------------------------------------------------------------
@@ -165,39 +149,53 @@ template <int COLUMNS> DEVICE unsigned int single_offset(int row, int column) {
     return row * COLUMNS * 4 + ((column / 4 ^ (row & 3) << 1) << 4) + column % 4 * 4;
 }
 
-// A warp's sums to rows of singles, from (row, column) on.
-template <int COLUMNS, int M, int N> DEVICE void sums_to_shared(unsigned int memory, const float (&sums)[M][N][4], int row, int column) {
-    row += lane_of_warp() >> 2;
+// Where a lane's sums of a warp lie among rows of singles: four addresses, from which every other one is a constant away.
+struct SumPlaces { unsigned int start[4]; };
+template <int COLUMNS, int N> DEVICE SumPlaces places_of_sums(unsigned int memory, int row, int column) {
+    static_assert(N == 2 || N % 4 == 0, "from four blocks on they fill lines of 128 bytes");
+    SumPlaces places;
+    row += (int)computed_here(lane_of_warp()) >> 2;
     column += (lane_of_warp() & 3) * 2;
+    #pragma unroll
+    for (int n = 0; n < 4; n++) places.start[n] = memory + single_offset<COLUMNS>(row, column + 8 * (n % N));
+    return places;
+}
+// Of rows g (half 0) or g + 8 of block (m, n).
+template <int COLUMNS> DEVICE unsigned int place_of_pair(const SumPlaces& places, int m, int n, int half) {
+    return places.start[n & 3] + (n >> 2) * 128 + (16 * m + 8 * half) * COLUMNS * 4;
+}
+
+// A warp's sums to rows of singles, from (row, column) on, a multiple of (8, 32) where N is more than 2.
+template <int COLUMNS, int M, int N> DEVICE void sums_to_shared(unsigned int memory, const float (&sums)[M][N][4], int row, int column) {
+    SumPlaces places = places_of_sums<COLUMNS, N>(memory, row, column);
     #pragma unroll
     for (int m = 0; m < M; m++)
         #pragma unroll
         for (int n = 0; n < N; n++) {
-            store_shared_pair(memory + single_offset<COLUMNS>(row + 16 * m, column + 8 * n), sums[m][n][0], sums[m][n][1]);
-            store_shared_pair(memory + single_offset<COLUMNS>(row + 16 * m + 8, column + 8 * n), sums[m][n][2], sums[m][n][3]);
+            store_shared_pair(place_of_pair<COLUMNS>(places, m, n, 0), sums[m][n][0], sums[m][n][1]);
+            store_shared_pair(place_of_pair<COLUMNS>(places, m, n, 1), sums[m][n][2], sums[m][n][3]);
         }
 }
 template <int COLUMNS, int M, int N> DEVICE void sums_from_shared(float (&sums)[M][N][4], unsigned int memory, int row, int column) {
-    row += lane_of_warp() >> 2;
-    column += (lane_of_warp() & 3) * 2;
+    SumPlaces places = places_of_sums<COLUMNS, N>(memory, row, column);
     #pragma unroll
     for (int m = 0; m < M; m++)
         #pragma unroll
         for (int n = 0; n < N; n++) {
-            load_shared_pair(sums[m][n][0], sums[m][n][1], memory + single_offset<COLUMNS>(row + 16 * m, column + 8 * n));
-            load_shared_pair(sums[m][n][2], sums[m][n][3], memory + single_offset<COLUMNS>(row + 16 * m + 8, column + 8 * n));
+            load_shared_pair(sums[m][n][0], sums[m][n][1], place_of_pair<COLUMNS>(places, m, n, 0));
+            load_shared_pair(sums[m][n][2], sums[m][n][3], place_of_pair<COLUMNS>(places, m, n, 1));
         }
 }
 
 // By value: a conditional expression over two elements of an array would choose their addresses, and put the array into memory.
 DEVICE float either(bool first, float a, float b) { return first ? a : b; }
 
-// Thread number `thread` of THREADS calls action(row, column, v) for its part of each eight neighbours of ROWS x COLUMNS singles, which may read and change v; what it leaves is stored
-// back where STORES.
+// Thread number `thread` of THREADS calls action(row, column, v) for its part of each eight neighbours of ROWS x COLUMNS singles, which may read
+// and change v; what it leaves is stored back where STORES.
 template <int ROWS, int COLUMNS, int THREADS, bool STORES, typename ACTION>
 DEVICE void for_each_eight(unsigned int memory, int thread, ACTION action) {
     #pragma unroll 1
-    for (int i = thread; i < ROWS * COLUMNS / 8; i += THREADS) {
+    for (int i = (int)computed_here((unsigned int)thread); i < ROWS * COLUMNS / 8; i += THREADS) {
         int row = i / (COLUMNS / 8);
         int column = i % (COLUMNS / 8) * 8;
         // Every other four threads take their second half first, or eight threads would use four banks of sixteen bytes twice.
@@ -224,38 +222,14 @@ DEVICE void for_each_eight(unsigned int memory, int thread, ACTION action) {
 
 // Up to eight neighbours in global memory; `whole`: all of them, at a multiple of 16 bytes.
 DEVICE void read_eight(float (&v)[8], const float* p, int count, bool whole) {
-    if (whole) {
-        widen_piece((float (&)[4])v[0], load_16(p), float());
-        widen_piece((float (&)[4])v[4], load_16(p + 4), float());
-        return;
-    }
-    #pragma unroll
-    for (int i = 0; i < 8; i++) v[i] = i < count ? p[i] : 0.0f;
+    widen_piece((float (&)[4])v[0], whole ? load_16(p) : load_one_by_one(p, count), float());
+    widen_piece((float (&)[4])v[4], whole ? load_16(p + 4) : load_one_by_one(p + 4, count - 4), float());
 }
 template <typename T> DEVICE void read_eight(float (&v)[8], const T* p, int count, bool whole) {
-    if (whole) {
-        load_piece(v, p);
-        return;
-    }
-    #pragma unroll
-    for (int i = 0; i < 8; i++) v[i] = i < count ? widen(p[i]) : 0.0f;
+    widen_piece(v, whole ? load_16(p) : load_one_by_one(p, count), T());
 }
 DEVICE void write_eight(float* p, const float (&v)[8], int count, bool whole) {
-    if (whole) {
-        store_16(p, pack_piece((const float (&)[4])v[0], float()));
-        store_16(p + 4, pack_piece((const float (&)[4])v[4], float()));
-        return;
-    }
-    #pragma unroll
-    for (int i = 0; i < 8; i++)
-        if (i < count) p[i] = v[i];
+    store_piece_or_part(p, (const float (&)[4])v[0], count, whole);
+    store_piece_or_part(p + 4, (const float (&)[4])v[4], count - 4, whole);
 }
-template <typename T> DEVICE void write_eight(T* p, const float (&v)[8], int count, bool whole) {
-    if (whole) {
-        store_piece(p, v);
-        return;
-    }
-    #pragma unroll
-    for (int i = 0; i < 8; i++)
-        if (i < count) store(&p[i], v[i]);
-}
+template <typename T> DEVICE void write_eight(T* p, const float (&v)[8], int count, bool whole) { store_piece_or_part(p, v, count, whole); }

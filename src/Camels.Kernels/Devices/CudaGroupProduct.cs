@@ -1,5 +1,6 @@
 using System.Numerics;
 using Camels.Kernels.Interop;
+using Camels.Kernels.Ops;
 
 namespace Camels.Kernels;
 
@@ -34,24 +35,43 @@ internal static unsafe class CudaGroupProduct
         return takes;
     }
 
-    /// <summary>As <c>CudaProduct.Run</c>, or, where <paramref name="rightInColumns"/>, as <see cref="CudaProduct.RunColumns"/>.</summary>
-    public static void Run(
-        DeviceStream stream, CudaMatrix result, CudaMatrix left, CudaMatrix right, bool rightInColumns, int steps, bool adds)
+    /// <summary>As <see cref="CudaProduct.Run"/>.</summary>
+    public static void Run(DeviceStream stream, CudaMatrix result, CudaMatrix left, CudaMatrix right, int steps, in Epilogue epilogue)
     {
         (int rows, int columns) = result.Elements.Rank2();
+        byte* maps = stackalloc byte[(2 * CudaTensorMap.Bytes) + CudaTensorMap.AlignmentBytes];
         if (rows == 0 || columns == 0)
         {
             return;
         }
 
-        byte* maps = stackalloc byte[(2 * CudaTensorMap.Bytes) + CudaTensorMap.AlignmentBytes];
         maps = Aligned(maps);
         Encode(stream, maps, left, boxRows: Rows);
-        Encode(stream, maps + CudaTensorMap.Bytes, right, rightInColumns ? Steps : Columns);
+        Encode(stream, maps + CudaTensorMap.Bytes, right, boxRows: Columns);
         stream.Launch(
-            (rightInColumns ? _backwardInput : _forward)[left.Elements.DType], Size(stream, Tiles(rows, columns)),
-            new KernelArgument(maps, CudaTensorMap.Bytes), new KernelArgument(maps + CudaTensorMap.Bytes, CudaTensorMap.Bytes), result.Elements, rows,
-            columns, steps, result.Stride, result.Elements.DType == DType.F32 ? 1 : 0, adds ? 1 : 0, result.Aligned);
+            _forward[left.Elements.DType], Size(stream, Tiles(rows, columns)), new KernelArgument(maps, CudaTensorMap.Bytes),
+            new KernelArgument(maps + CudaTensorMap.Bytes, CudaTensorMap.Bytes), result.Elements, epilogue.Bias, epilogue.Residual,
+            epilogue.BeforeActivation, (int)epilogue.Activation, rows, columns, steps, result.Stride, result.Wide,
+            CudaProduct.Aligned(result, epilogue));
+    }
+
+    /// <summary>As <see cref="CudaProduct.RunColumns"/>.</summary>
+    public static void RunColumns(DeviceStream stream, CudaMatrix result, CudaMatrix left, CudaMatrix right, int steps, bool adds)
+    {
+        (int rows, int columns) = result.Elements.Rank2();
+        byte* maps = stackalloc byte[(2 * CudaTensorMap.Bytes) + CudaTensorMap.AlignmentBytes];
+        if (rows == 0 || columns == 0)
+        {
+            return;
+        }
+
+        maps = Aligned(maps);
+        Encode(stream, maps, left, boxRows: Rows);
+        Encode(stream, maps + CudaTensorMap.Bytes, right, boxRows: Steps);
+        stream.Launch(
+            _backwardInput[left.Elements.DType], Size(stream, Tiles(rows, columns)), new KernelArgument(maps, CudaTensorMap.Bytes),
+            new KernelArgument(maps + CudaTensorMap.Bytes, CudaTensorMap.Bytes), result.Elements, rows, columns, steps, result.Stride, result.Wide,
+            adds ? 1 : 0, result.Aligned);
     }
 
     /// <summary>As <see cref="CudaProduct.RunLanes"/>.</summary>

@@ -1,4 +1,5 @@
 using System.Numerics;
+using Camels.Kernels.Ops;
 
 namespace Camels.Kernels;
 
@@ -13,6 +14,9 @@ internal readonly record struct CudaMatrix(Tensor Elements, long Stride)
 
     /// <summary>1 where every row starts at a multiple of 16 bytes, else 0: what kernels take as `aligned`.</summary>
     public int Aligned => ((Elements.Address | (nint)(Stride * Elements.DType.Bytes())) & 15) == 0 ? 1 : 0;
+
+    /// <summary>1 where the elements are singles, else 0.</summary>
+    public int Wide => Elements.DType == DType.F32 ? 1 : 0;
 }
 
 /// <summary>
@@ -34,30 +38,42 @@ internal static class CudaProduct
     private static readonly KernelSet _backwardWeight = new("mat_mul", "mat_mul_backward_weight");
 
     /// <summary>
-    /// Writes result (M, N) = left (M, K) · right (N, K)ᵀ, or adds to it. The result is of the factors' type or F32; M, N are the extents of
-    /// its tensor and <paramref name="steps"/> is K.
+    /// Writes result (M, N) = left (M, K) · right (N, K)ᵀ through the epilogue. The result is of the factors' type or, without epilogue, F32;
+    /// M, N are the extents of its tensor and <paramref name="steps"/> is K.
     /// </summary>
-    public static void Run(DeviceStream stream, CudaMatrix result, CudaMatrix left, CudaMatrix right, int steps, bool adds)
+    public static void Run(DeviceStream stream, CudaMatrix result, CudaMatrix left, CudaMatrix right, int steps, in Epilogue epilogue = default)
     {
         if (CudaGroupProduct.Takes(stream, left, right, steps, inColumns: false))
         {
-            CudaGroupProduct.Run(stream, result, left, right, rightInColumns: false, steps, adds);
+            CudaGroupProduct.Run(stream, result, left, right, steps, epilogue);
             return;
         }
 
-        Run(stream, _forward, _forwardSmall, result, left, right, steps, adds);
+        (int rows, int columns) = result.Elements.Rank2();
+        stream.Launch(
+            (rows <= MostSmallRows ? _forwardSmall : _forward)[left.Elements.DType], SizeOf(rows, columns), result.Elements, left.Elements,
+            right.Elements, epilogue.Bias, epilogue.Residual, epilogue.BeforeActivation, (int)epilogue.Activation, rows, columns, steps,
+            result.Stride, left.Stride, right.Stride, result.Wide, Aligned(result, epilogue), left.Aligned & right.Aligned);
     }
 
-    /// <summary>The same of right (K, N).</summary>
+    /// <summary>1 where the result and the epilogue's tensors, whose rows are as far apart, start at multiples of 16 bytes.</summary>
+    public static int Aligned(CudaMatrix result, in Epilogue epilogue) =>
+        ((epilogue.Bias.Address | epilogue.Residual.Address | epilogue.BeforeActivation.Address) & 15) == 0 ? result.Aligned : 0;
+
+    /// <summary>Writes result (M, N) = left (M, K) · right (K, N), or adds to it.</summary>
     public static void RunColumns(DeviceStream stream, CudaMatrix result, CudaMatrix left, CudaMatrix right, int steps, bool adds)
     {
         if (CudaGroupProduct.Takes(stream, left, right, steps, inColumns: true))
         {
-            CudaGroupProduct.Run(stream, result, left, right, rightInColumns: true, steps, adds);
+            CudaGroupProduct.RunColumns(stream, result, left, right, steps, adds);
             return;
         }
 
-        Run(stream, _backwardInput, _backwardInputSmall, result, left, right, steps, adds);
+        (int rows, int columns) = result.Elements.Rank2();
+        stream.Launch(
+            (rows <= MostSmallRows ? _backwardInputSmall : _backwardInput)[left.Elements.DType], SizeOf(rows, columns), result.Elements,
+            left.Elements, right.Elements, rows, columns, steps, result.Stride, left.Stride, right.Stride, result.Wide, adds ? 1 : 0,
+            result.Aligned, left.Aligned & right.Aligned);
     }
 
     /// <summary>
@@ -83,18 +99,10 @@ internal static class CudaProduct
             left.Aligned & right.Aligned);
     }
 
-    private static void Run(
-        DeviceStream stream, KernelSet large, KernelSet small, CudaMatrix result, CudaMatrix left, CudaMatrix right, int steps, bool adds)
+    private static LaunchSize SizeOf(int rows, int columns)
     {
-        (int rows, int columns) = result.Elements.Rank2();
-        bool isSmall = rows <= MostSmallRows;
-        Tiling tiling = isSmall ? _small : _large;
-        int wide = result.Elements.DType == DType.F32 ? 1 : 0;
-        stream.Launch(
-            (isSmall ? small : large)[left.Elements.DType],
-            new LaunchSize(tiling.Tiles(rows, columns), tiling.Threads, SharedBytes: tiling.SharedBytes), result.Elements, left.Elements,
-            right.Elements, rows, columns, steps, result.Stride, left.Stride, right.Stride, wide, adds ? 1 : 0, result.Aligned,
-            left.Aligned & right.Aligned);
+        Tiling tiling = rows <= MostSmallRows ? _small : _large;
+        return new LaunchSize(tiling.Tiles(rows, columns), tiling.Threads, SharedBytes: tiling.SharedBytes);
     }
 
     // As in mat_mul.cu.

@@ -129,6 +129,56 @@ public sealed class MatMulTests : IDisposable
         Assert.Equal(Bytes(expected), Bytes(narrow));
     }
 
+    /// <summary>In singles an epilogue rounds where separate operators do: the same bits, whatever way the product takes.</summary>
+    [Theory]
+    [InlineData(1, 1, 1)]
+    [InlineData(7, 33, 50)]             // few rows
+    [InlineData(3, 5000, 21)]           // more steps than are packed at once
+    [InlineData(65, 1100, 17)]          // several blocks of k
+    [InlineData(1040, 4097, 2)]
+    [InlineData(130, 7, 443)]
+    public void An_epilogue_has_the_bits_of_what_it_replaces(int rows, int steps, int columns)
+    {
+        Tensor x = Random(DType.F32, rows, steps);
+        Tensor weight = Random(DType.F32, columns, steps);
+        Tensor bias = Random(DType.F32, 1, columns).Reshape(columns);
+        Tensor residual = Random(DType.F32, rows, columns);
+        Tensor expectedBefore = Random(DType.F32, rows, columns);
+        Tensor expected = Random(DType.F32, rows, columns);
+        Tensor before = Random(DType.F32, rows, columns);
+        Tensor y = Random(DType.F32, rows, columns);
+        MatMul.Forward(_cpu.Stream, y: expectedBefore, x: x, weight: weight);
+        Span<float> sums = expectedBefore.AsSpan<float>();
+        for (int i = 0; i < sums.Length; i++)
+        {
+            sums[i] += bias.AsSpan<float>()[i % columns];
+        }
+
+        Gelu.Forward(_cpu.Stream, y: expected, x: expectedBefore);
+        Add.Forward(_cpu.Stream, y: expected, x: expected, residual: residual);
+        Epilogue all = new() { Bias = bias, Activation = Activation.Gelu, Residual = residual, BeforeActivation = before };
+        MatMul.Forward(_cpu.Stream, y: y, x: x, weight: weight, all);
+        Assert.Equal(Bytes(expectedBefore), Bytes(before));
+        Assert.Equal(Bytes(expected), Bytes(y));
+
+        MatMul.Forward(_cpu.Stream, y: residual, x: x, weight: weight, all);
+        Assert.Equal(Bytes(expected), Bytes(residual));
+    }
+
+    [Fact]
+    public void An_epilogues_tensors_are_checked()
+    {
+        Tensor x = Random(DType.F32, 3, 4);
+        Tensor weight = Random(DType.F32, 5, 4);
+        Tensor y = Random(DType.F32, 3, 5);
+        Refused("Bias is F32 (3, 5)", y, new Epilogue { Bias = y });
+        Refused("Residual is F32 (5, 4)", y, new Epilogue { Residual = weight });
+        Refused("BeforeActivation is BF16 (3, 5)", y, new Epilogue { BeforeActivation = Random(DType.BF16, 3, 5) });
+        void Refused(string message, Tensor result, Epilogue epilogue) => Assert.Contains(
+            message, Assert.Throws<ArgumentException>(() => MatMul.Forward(_cpu.Stream, y: result, x: x, weight: weight, epilogue)).Message,
+            StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Steady_state_allocates_no_managed_memory()
     {

@@ -12,14 +12,33 @@ internal unsafe interface ICpuCell
     void Run(int row, int column, int rows, int columns, CpuLeft left, float* panel, int steps);
 }
 
-/// <summary>One chain over k for each result, which may continue that of an earlier block.</summary>
+/// <summary>
+/// One chain over k for each result, which may continue that of an earlier block. Chains that end here pass the epilogue; those that begin here
+/// too are never stored.
+/// </summary>
 internal unsafe struct CpuChainCell : ICpuCell
 {
     public CpuTarget Result;
     public bool Accumulate;
+    public CpuEpilogue Epilogue;
 
-    public readonly void Run(int row, int column, int rows, int columns, CpuLeft left, float* panel, int steps) =>
-        CpuTile.Run(Result.At(row, column), Result.Stride, left, panel, steps, rows, columns, Accumulate);
+    public readonly void Run(int row, int column, int rows, int columns, CpuLeft left, float* panel, int steps)
+    {
+        float* sums = Result.At(row, column);
+        nint stride = Result.Stride;
+        if (Epilogue.Exists && !Accumulate)
+        {
+            float* tile = stackalloc float[CpuTile.Elements];
+            sums = tile;
+            stride = CpuTile.Columns;
+        }
+
+        CpuTile.Run(sums, stride, left, panel, steps, rows, columns, Accumulate);
+        if (Epilogue.Exists)
+        {
+            Epilogue.Finish(sums, stride, row, column, rows, columns);
+        }
+    }
 }
 
 /// <summary>A chain for each of some lanes, which share the block, and the tree over them: its levels stay in the first cache.</summary>

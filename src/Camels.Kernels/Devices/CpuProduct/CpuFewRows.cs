@@ -23,8 +23,8 @@ internal static unsafe class CpuFewRows
     public static bool Takes(int rows, CpuOperand left, CpuOperand right) =>
         CpuPath.UsesVector512 && rows <= MostRows && !left.ChainOutermost && !right.ChainOutermost && right.DType is DType.F32 or DType.BF16;
 
-    /// <summary>Writes result (M, N), or adds to it where <paramref name="accumulate"/>.</summary>
-    public static void Run(Device device, Tensor result, CpuOperand left, CpuOperand right, int steps, bool accumulate)
+    /// <summary>Writes result (M, N), or adds to it where <paramref name="accumulate"/>, or passes the epilogue.</summary>
+    public static void Run(Device device, Tensor result, CpuOperand left, CpuOperand right, int steps, bool accumulate, CpuEpilogue epilogue)
     {
         (int rows, int columns) = result.Rank2();
         if (left.DType != DType.F32)
@@ -46,6 +46,7 @@ internal static unsafe class CpuFewRows
             Steps = steps,
             Accumulate = accumulate,
             Workers = device.Workers.Count,
+            Epilogue = epilogue,
         };
         device.Workers.Run(ref work, CpuPanels.Count(columns, OutputsPerPart));
     }
@@ -61,6 +62,7 @@ internal static unsafe class CpuFewRows
         public int Steps;
         public bool Accumulate;
         public int Workers;
+        public CpuEpilogue Epilogue;
 
         public readonly void Run(int part, int worker)
         {
@@ -116,6 +118,12 @@ internal static unsafe class CpuFewRows
                 }
 
                 AddSteps(sums, steps, count: 1, Left + k, LeftStride, Rows);
+            }
+
+            if (Epilogue.Exists)
+            {
+                Epilogue.Finish(sums, Width, row: 0, column, Rows, outputs);
+                return;
             }
 
             for (int row = 0; row < Rows; row++)

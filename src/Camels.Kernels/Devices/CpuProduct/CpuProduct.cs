@@ -9,13 +9,17 @@ internal static unsafe class CpuProduct
     // Steps of k for which the left factor is packed at once: accumulators wait in the result between two such runs.
     private const int StepsPerChunk = 4096;
 
-    /// <summary>Writes result (F32), or adds to it where <paramref name="accumulate"/>.</summary>
-    public static void Run(Device device, Tensor result, CpuOperand left, CpuOperand right, int steps, bool accumulate)
+    /// <summary>
+    /// Writes result (F32), or adds to it where <paramref name="accumulate"/>; where there is an epilogue, the sums pass it and result holds no
+    /// more than unfinished ones.
+    /// </summary>
+    public static void Run(
+        Device device, Tensor result, CpuOperand left, CpuOperand right, int steps, bool accumulate, CpuEpilogue epilogue = default)
     {
         (int rows, int columns) = result.Rank2();
         if (CpuFewRows.Takes(rows, left, right))
         {
-            CpuFewRows.Run(device, result, left, right, steps, accumulate);
+            CpuFewRows.Run(device, result, left, right, steps, accumulate, epilogue);
             return;
         }
 
@@ -54,6 +58,7 @@ internal static unsafe class CpuProduct
                     Stride = columns,
                     Accumulate = accumulate || k > 0,
                     Steps = Math.Min(stepsAtOnce << pairs.Shift, steps - (k << pairs.Shift)),
+                    Epilogue = k + chunk.Steps == elements ? epilogue.At(row, column: 0) : default,
                 };
                 device.Workers.Run(ref work, chunk.Tiles);
                 k += stepsAtOnce;

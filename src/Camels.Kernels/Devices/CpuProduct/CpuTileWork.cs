@@ -10,17 +10,25 @@ internal unsafe struct CpuTileWork : ICpuWork
     public nint Stride;
     public bool Accumulate;
     public int Steps;
+    public CpuEpilogue Epilogue;
 
     public readonly void Run(int part, int worker)
     {
         CpuTarget result = new(Result + (Chunk.RowsOf(part).First * Stride) + Chunk.ColumnsOf(part).First, Stride);
-        CpuTarget upcoming = Chunk.Steps >= FewStepsToFetch ? result : CpuTarget.None;
+        CpuEpilogue epilogue = Epilogue.At(Chunk.RowsOf(part).First, Chunk.ColumnsOf(part).First);
         CpuBlocks blocks = new(start: 0, Steps, Chunk.Pairs);
+        bool isStored = !epilogue.Exists || Accumulate || blocks.Count > 1;
+        CpuTarget upcoming = Chunk.Steps >= FewStepsToFetch && isStored ? result : CpuTarget.None;
         for (int block = 0; block < blocks.Count; block++)
         {
             Chunk.RunBlock(
                 blocks.Of(part, block, nextTile: part), blocks.Of(part, block + 1, nextTile: part + Chunk.Workers), worker, upcoming,
-                new CpuChainCell { Result = result, Accumulate = Accumulate || block > 0 });
+                new CpuChainCell
+                {
+                    Result = result,
+                    Accumulate = Accumulate || block > 0,
+                    Epilogue = block == blocks.Count - 1 ? epilogue : default,
+                });
         }
     }
 }

@@ -9,9 +9,13 @@ public static partial class Gelu
     {
         for (long i = 0; i < elements; i++)
         {
-            y[i] = x[i] * Distribution(x[i]);
+            y[i] = Of(x[i]);
         }
     }
+
+    /// <summary>x * P(x), by plain code.</summary>
+    internal static T Of<T>(T x)
+        where T : IFloatingPointIeee754<T> => x * Distribution(x);
 
     // d (x * P(x)) / dx = P(x) + x * p(x), with the density p
     private static void BackwardReference<T>(Reals<T> dx, Reals<T> dy, Reals<T> x, long elements)

@@ -70,6 +70,6 @@ public static partial class LossHead
         (int first, int columns) = space.ColumnsOf(tile);
         CudaProduct.Run(
             stream, space.Logits(tile, DType.F32), new CudaMatrix(space.X(weight.DType)), new CudaMatrix(weight.Rows(first, columns)),
-            steps: weight.Shape[1], adds: false);
+            steps: weight.Shape[1]);
     }
 }

@@ -4,9 +4,13 @@ namespace Camels.Kernels.Ops;
 
 public static partial class MatMul
 {
-    private static void ForwardReference<T>(Reals<T> y, Reals<T> x, Reals<T> weight, int rows, int channels, int outputs)
+    private static void ForwardReference<T>(
+        Reals<T> y, Reals<T> x, Reals<T> weight, in Epilogue epilogue, int rows, int channels, int outputs)
         where T : unmanaged, IFloatingPointIeee754<T>
     {
+        Reals<T> bias = epilogue.Bias;
+        Reals<T> residual = epilogue.Residual;
+        Reals<T> before = epilogue.BeforeActivation;
         for (int n = 0; n < rows; n++)
         {
             for (int o = 0; o < outputs; o++)
@@ -17,7 +21,19 @@ public static partial class MatMul
                     sum += x[n, c] * weight[o, c];
                 }
 
-                y[n, o] = sum;
+                sum = epilogue.Bias.IsNone ? sum : bias[o] + sum;
+                if (!epilogue.BeforeActivation.IsNone)
+                {
+                    before[n, o] = sum;
+                }
+
+                sum = epilogue.Activation switch
+                {
+                    Activation.Relu => T.Max(sum, T.Zero),
+                    Activation.Gelu => Gelu.Of(sum),
+                    _ => sum,
+                };
+                y[n, o] = epilogue.Residual.IsNone ? sum : residual[n, o] + sum;
             }
         }
     }

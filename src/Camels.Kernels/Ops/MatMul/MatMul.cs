@@ -1,7 +1,7 @@
 namespace Camels.Kernels.Ops;
 
 /// <summary>
-/// y = x · weightᵀ, the product of every linear layer, with its two gradients.
+/// y = x · weightᵀ, the product of every linear layer, with its two gradients. On its way to memory y may pass an <see cref="Epilogue"/>.
 /// <para>
 /// Order of the sums: every element of y, dx and dxSum is one chain over k = 0 … K − 1, accumulator = accumulator + a(k) · b(k) in single
 /// precision, from 0 (from the old value for dxSum), rounded once to the output's type at the end. A product and its addition are one fused
@@ -12,21 +12,25 @@ namespace Camels.Kernels.Ops;
 /// </summary>
 public static partial class MatMul
 {
-    /// <summary>Writes y (N, O) = x (N, C) · weight (O, C)ᵀ. y has the type of x or of its statistics.</summary>
-    public static void Forward(DeviceStream stream, Tensor y, Tensor x, Tensor weight)
+    /// <summary>
+    /// Writes y (N, O) = x (N, C) · weight (O, C)ᵀ, or residual + activation(bias + x · weightᵀ), rounded once. y has the type of x or, without an
+    /// epilogue, of its statistics.
+    /// </summary>
+    public static void Forward(DeviceStream stream, Tensor y, Tensor x, Tensor weight, in Epilogue epilogue = default)
     {
         (int rows, int channels) = x.Rank2();
         (int outputs, _) = weight.Rank2();
         weight.Require(x.DType, [outputs, channels]);
         y.Require(y.DType == x.DType ? x.DType : DTypes.StatisticsOf(x.DType), [rows, outputs]);
+        epilogue.Require(y, weight);
 
         switch (stream.Device.Kind)
         {
-            case DeviceKind.Reference: ForwardReference<double>(y, x, weight, rows, channels, outputs); break;
-            case DeviceKind.Plain: ForwardReference<float>(y, x, weight, rows, channels, outputs); break;
-            case DeviceKind.Cpu: ForwardCpu(stream, y, x, weight); break;
+            case DeviceKind.Reference: ForwardReference<double>(y, x, weight, epilogue, rows, channels, outputs); break;
+            case DeviceKind.Plain: ForwardReference<float>(y, x, weight, epilogue, rows, channels, outputs); break;
+            case DeviceKind.Cpu: ForwardCpu(stream, y, x, weight, epilogue); break;
             case DeviceKind.Planning: break;
-            default: ForwardCuda(stream, y, x, weight); break;
+            default: ForwardCuda(stream, y, x, weight, epilogue); break;
         }
     }
 
