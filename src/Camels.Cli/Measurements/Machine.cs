@@ -20,7 +20,7 @@ internal sealed record Machine(string Processor, int Cores, int NumaNodes, long 
             Value(lines, "model name") ?? RuntimeInformation.ProcessArchitecture.ToString(),
             Environment.ProcessorCount,
             CountNumaNodes(),
-            GC.GetGCMemoryInfo().TotalAvailableMemoryBytes,
+            HostMemory.TotalBytes,
             [.. RelevantFeatures.Where(flags.Contains)]);
     }
 

@@ -10,6 +10,7 @@ internal static class VerbCatalog
     [
         new QuickstartVerb(),
         new PrepareVerb(),
+        new PlanVerb(),
         new FinetuneVerb(),
         new GenerateVerb(),
         new VerbGroup(

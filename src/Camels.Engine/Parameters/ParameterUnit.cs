@@ -32,6 +32,15 @@ public sealed class ParameterUnit(string name, Precision precision) : IDisposabl
     /// <summary>Elements of one slab of the unit's gradients.</summary>
     public long GradientElements => _parameters.Where(p => p.IsTrained).Sum(p => Aligned(p.Elements));
 
+    /// <summary>Bytes of the weights, in the compute type or in NF4.</summary>
+    public long WeightBytes { get; private set; }
+
+    /// <summary>Bytes of the masters that are kept beside the weights.</summary>
+    public long MasterBytes { get; private set; }
+
+    /// <summary>Bytes of the optimizer's moments with their scales.</summary>
+    public long MomentBytes { get; private set; }
+
     /// <summary>Bytes of the gradient slabs that are the unit's own.</summary>
     public long GradientBytes { get; private set; }
 
@@ -78,6 +87,8 @@ public sealed class ParameterUnit(string name, Precision precision) : IDisposabl
             parameter.Weight = View(weights, (parameter.TiedTo ?? parameter).WeightOffset, precision.Compute, parameter);
             parameter.Master = parameter.Weight;
         }
+
+        WeightBytes = Bytes;
     }
 
     /// <summary>
@@ -90,9 +101,11 @@ public sealed class ParameterUnit(string name, Precision precision) : IDisposabl
     {
         long stateElements = PlaceTrained();
         DeviceMemory? masters = precision.HasMasters ? Take(stateElements, precision.Wide) : null;
+        MasterBytes = Bytes - WeightBytes;
         if (moments != MomentStorage.None)
         {
             AllocateMoments(stateElements, moments);
+            MomentBytes = Bytes - WeightBytes - MasterBytes;
         }
 
         foreach (Parameter parameter in _parameters.Where(p => p.IsTrained && p.TiedTo is null))

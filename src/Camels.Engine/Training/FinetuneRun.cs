@@ -40,6 +40,7 @@ public sealed class FinetuneRun(Recipe recipe, Device device, bool resume, IRunW
 {
     private const int DefaultSequenceLength = 2048;
 
+    private TrainingPlan? _plan;
     private long _stepsDone;
     private long _steps;
 
@@ -84,6 +85,13 @@ public sealed class FinetuneRun(Recipe recipe, Device device, bool resume, IRunW
         }
 
         long? saved = CheckpointFolders.Steps(folder.CheckpointsPath).Select(step => (long?)step).FirstOrDefault();
+        if (failure is InsufficientMemoryException && _plan is not null)
+        {
+            return CamelsException.RunFailed(
+                $"{(_steps == 0 ? "" : $"step {_stepsDone + 1}: ")}{failure.Message}; planned were {_plan.Memory.Describe()}\n"
+                + MemoryRemedies.Describe(_plan, _plan.Memory.TotalBytes * 3 / 4), failure);
+        }
+
         string goOn = saved is null ? "no checkpoint was written yet" : $"--resume goes on from the checkpoint after step {saved}";
         return CamelsException.RunFailed(_steps == 0 ? failure.Message : $"step {_stepsDone + 1}: {failure.Message}; {goOn}", failure);
     }
@@ -137,14 +145,15 @@ public sealed class FinetuneRun(Recipe recipe, Device device, bool resume, IRunW
     {
         BatchLoader loader = new(data.Train, (ulong)recipe.Training.Seed, recipe.Training.BatchSize);
         long steps = recipe.Training.Steps ?? (long)recipe.Training.Epochs * loader.StepsPerEpoch;
+        _plan = TrainingPlan.Of(
+            recipe, start.Config, Math.Max(data.Train.LongestRow, data.Validation?.LongestRow ?? 0),
+            Math.Max(data.Train.MostTrainedInARow, data.Validation?.MostTrainedInARow ?? 0));
+        _plan.RequireRoom(device.FreeBytes, device.Name);
         using ILanguageModel model = ModelCatalog.Create(start.Config, recipe.Precision, device);
         model.PredictedTokens = start.Tokenizer.VocabularySize;
-        bool isOf2023 = recipe.Data.Compatibility == Compatibility.OpenInstruct2023;
-        TrainingRecipe training = isOf2023 ? recipe.Training with { LossReduction = LossReduction.MicroBatchMean } : recipe.Training;
         using Trainer trainer = new(
-            model, device, new TrainerSettings(training, recipe.Sharding.Lanes, recipe.Sharding.LanesPerCall, steps, recipe.Recompute),
-            new PreparedRows(data.Train, loader), data.Validation, data.Train.SourceNames.Count,
-            isOf2023 ? Optimizer.DecaysIn2023 : null);
+            model, device, TrainerSettings.Of(recipe, steps), new PreparedRows(data.Train, loader), data.Validation, data.Train.SourceNames.Count,
+            recipe.Data.Compatibility == Compatibility.OpenInstruct2023 ? Optimizer.DecaysIn2023 : null);
         start.Fill(model, device.Stream);
         watcher.Note(
             $"{data.Train.Rows:N0} rows of up to {data.Train.LongestRow} tokens, {data.Train.TrainedTokens:N0} of {data.Train.Tokens:N0} tokens trained; "

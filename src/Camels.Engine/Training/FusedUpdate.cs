@@ -20,7 +20,11 @@ public sealed class FusedUpdate(DeviceStream stream, Optimizer optimizer, Traini
     private double _gradientScale;
 
     /// <summary>True where a first backward measures and a second one steps.</summary>
-    public bool TakesTwoPasses { get; } = settings.ClipNorm > 0 || settings.ClipValue == 0 || precision.NeedsLossScale;
+    public bool TakesTwoPasses { get; } = NeedsTwoPasses(settings, precision);
+
+    /// <summary>True where something must be known of all gradients before the first is used.</summary>
+    public static bool NeedsTwoPasses(TrainingRecipe settings, Precision precision) =>
+        settings.ClipNorm > 0 || settings.ClipValue == 0 || precision.NeedsLossScale;
 
     /// <summary>Makes the next backward measure and drop its gradients.</summary>
     public void BeginMeasuring() => _steps = false;

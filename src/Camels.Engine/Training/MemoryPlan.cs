@@ -1,7 +1,9 @@
+using System.Globalization;
 using Camels.Engine.Layers;
 using Camels.Engine.Models;
 using Camels.Engine.Parameters;
 using Camels.Kernels;
+using Camels.Kernels.Ops;
 
 namespace Camels.Engine.Training;
 
@@ -14,11 +16,43 @@ namespace Camels.Engine.Training;
 /// <param name="BatchBytes">Token ids, labels, bounds.</param>
 public sealed record MemoryPlan(long ParameterBytes, long ActivationBytes, long BatchBytes)
 {
+    /// <summary>Of <see cref="ParameterBytes"/>, the weights that layers read.</summary>
+    public long WeightBytes { get; init; }
+
+    /// <summary>Of <see cref="ParameterBytes"/>, masters beside the weights.</summary>
+    public long MasterBytes { get; init; }
+
+    /// <summary>Of <see cref="ParameterBytes"/>, the optimizer's moments.</summary>
+    public long MomentBytes { get; init; }
+
     /// <summary>Of <see cref="ParameterBytes"/>, what accumulated gradients take.</summary>
     public long GradientBytes { get; init; }
 
+    /// <summary>Of <see cref="ActivationBytes"/>, the loss head's workspace: logits of as many tokens as fit into it at a time.</summary>
+    public long HeadBytes { get; init; }
+
+    /// <summary>Parameters that are stepped, a tied one once.</summary>
+    public long TrainedParameters { get; init; }
+
     /// <summary>Everything.</summary>
     public long TotalBytes => ParameterBytes + ActivationBytes + BatchBytes;
+
+    /// <summary>What its parts are, in GB.</summary>
+    public string Describe() => string.Create(
+        CultureInfo.InvariantCulture,
+        $"{TotalBytes / 1e9:F2} GB: weights {WeightBytes / 1e9:F2}, masters {MasterBytes / 1e9:F2}, moments {MomentBytes / 1e9:F2}, gradients {GradientBytes / 1e9:F2}, "
+        + $"activations {ActivationBytes / 1e9:F2}");
+
+    /// <summary>Plans a trainer's passes over rows of at most so many tokens and trained tokens.</summary>
+    /// <exception cref="CamelsException">The settings cannot be run together: exit code 2.</exception>
+    public static MemoryPlan ForTraining(ModelConfig config, Precision precision, TrainerSettings settings, int longestRow, int mostTrainedInARow)
+    {
+        settings.Check();
+        int rows = settings.RowsAtOnce;
+        return ForTraining(
+            config, precision, checked(rows * longestRow), checked(rows * mostTrainedInARow), settings.LanesAtOnce, settings.Calls, settings.Recompute,
+            settings.Training);
+    }
 
     /// <summary>Plans passes of at most this many tokens, trained tokens and lanes.</summary>
     /// <param name="config">The model.</param>
@@ -43,27 +77,29 @@ public sealed record MemoryPlan(long ParameterBytes, long ActivationBytes, long 
         using Arena arena = Arena.Measure(planning, "training");
         Pass pass = new(planning.Stream, arena, precision, batch) { Recompute = recompute, DropoutSeed = 0 };
         model.ForwardBackward(pass, pass.NewStatistic(trainedTokens));
+        Parameter[] trained = [.. model.Units.SelectMany(u => u.Parameters).Where(p => p.IsTrained && p.TiedTo is null)];
         return new MemoryPlan(model.Units.Sum(u => u.Bytes) + sharedBytes, arena.PeakBytes, batch.Bytes)
         {
+            WeightBytes = model.Units.Sum(u => u.WeightBytes),
+            MasterBytes = model.Units.Sum(u => u.MasterBytes),
+            MomentBytes = model.Units.Sum(u => u.MomentBytes),
             GradientBytes = model.Units.Sum(u => u.GradientBytes) + sharedBytes,
+            HeadBytes = LossHead.WorkspaceElements(trainedTokens, config.EmbeddingWidth, config.VocabularySize) * precision.Wide.Bytes(),
+            TrainedParameters = trained.Sum(p => p.Elements),
         };
     }
 
     /// <summary>Refuses what the device has no room for, before anything of it is allocated.</summary>
     /// <param name="device">Where training is to run.</param>
     /// <param name="alreadyTakenBytes">Of the plan, what is allocated already: the weights.</param>
-    /// <exception cref="InsufficientMemoryException">What is needed, what is free and what to do.</exception>
+    /// <exception cref="InsufficientMemoryException">What is needed and what is free.</exception>
     public void RequireRoom(Device device, long alreadyTakenBytes)
     {
         long freeBytes = device.FreeBytes;
         if (TotalBytes - alreadyTakenBytes > freeBytes)
         {
-            string remedy = ActivationBytes > TotalBytes / 8
-                ? "recompute: block, a smaller data.sequence_length or fewer rows at once (sharding.lanes_per_call) take less"
-                : "weights, masters, moments and gradients alone are nearly all of it: take a smaller model or a GPU with more memory";
-            throw new InsufficientMemoryException(
-                $"training takes {TotalBytes / 1e9:N2} GB on {device.Name} ({ParameterBytes / 1e9:N2} for weights, masters, moments and gradients, "
-                + $"{ActivationBytes / 1e9:N2} for activations), {(freeBytes + alreadyTakenBytes) / 1e9:N2} GB are free: {remedy}");
+            throw new InsufficientMemoryException(string.Create(
+                CultureInfo.InvariantCulture, $"training takes {Describe()}; {(freeBytes + alreadyTakenBytes) / 1e9:F2} GB are free on {device.Name}"));
         }
     }
 }

@@ -45,7 +45,8 @@ public sealed class StartingModel : IDisposable
         if (recipe.Model.Path is not string path)
         {
             ITokenizer named = TokenizerFiles.Load(recipe.Model.Tokenizer!);
-            return new StartingModel(files: null, adapter: null, Adapted(Preset(recipe.Model, named), recipe, adapter: null), named, recipe.Model.Tokenizer!, seed);
+            ModelConfig config = Preset(recipe.Model) with { BosId = named.BosId, EosIds = named.EosId is int eos ? [eos] : [], PadId = null };
+            return new StartingModel(files: null, adapter: null, Adapted(config, recipe, adapter: null), named, recipe.Model.Tokenizer!, seed);
         }
 
         if (AdapterFolder.IsAdapter(path))
@@ -67,6 +68,15 @@ public sealed class StartingModel : IDisposable
             files.Dispose();
             throw;
         }
+    }
+
+    /// <summary>Sizes and settings of what a recipe trains, from the model's config alone: neither weights nor tokenizer need to be there.</summary>
+    /// <exception cref="CamelsException">The size is unknown (2), or a config is malformed (3).</exception>
+    public static ModelConfig ConfigOf(Recipe recipe)
+    {
+        using AdapterFolder? adapter = recipe.Model.Adapter is string continued ? AdapterFolder.Open(continued) : null;
+        ModelConfig config = recipe.Model.Path is string path ? ModelConfigFile.Read(Path.Combine(path, ModelConfigFile.Name)) : Preset(recipe.Model);
+        return Adapted(config, recipe, adapter);
     }
 
     /// <summary>The weights that the run starts with, and their masters where they are kept apart.</summary>
@@ -114,16 +124,10 @@ public sealed class StartingModel : IDisposable
             : recipe.Adapter is AdapterSettings settings ? AdapterTargets.Resolve(settings, family) with { BaseModel = path } : null;
     }
 
-    private static ModelConfig Preset(ModelRecipe recipe, ITokenizer tokenizer)
+    private static ModelConfig Preset(ModelRecipe recipe)
     {
         string name = $"{recipe.Family}-{recipe.Size}";
-        ModelConfig config = ModelPresets.Find(name)
+        return ModelPresets.Find(name)
             ?? throw CamelsException.Usage($"model: there is no {name}{Suggestion.For(name, ModelPresets.Names)}; there are {string.Join(", ", ModelPresets.Names)}");
-        return config with
-        {
-            BosId = tokenizer.BosId,
-            EosIds = tokenizer.EosId is int eos ? [eos] : [],
-            PadId = null,
-        };
     }
 }

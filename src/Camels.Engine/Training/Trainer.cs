@@ -34,14 +34,6 @@ public readonly record struct StepResult(
     public bool IsFinite => double.IsFinite(GradientNorm) && double.IsFinite(Loss);
 }
 
-/// <summary>What a trainer needs of a recipe.</summary>
-/// <param name="Training">Optimizer and batch.</param>
-/// <param name="Lanes">Rows whose gradients are summed as one tree, V.</param>
-/// <param name="LanesPerCall">Lanes that go through the model together; 0 for all.</param>
-/// <param name="Steps">Steps of the run, which the learning rate's course needs.</param>
-/// <param name="Recompute">Whether the backward computes each block's activations again.</param>
-public sealed record TrainerSettings(TrainingRecipe Training, int Lanes, int LanesPerCall, long Steps, bool Recompute = false);
-
 /// <summary>
 /// Runs optimizer steps: rows fill lanes, lanes go through the model, gradients are summed in the canonical order, AdamW steps once. After
 /// its construction it allocates nothing, neither managed memory nor the device's.
@@ -77,33 +69,14 @@ public sealed class Trainer : IDisposable
         _model = model;
         _rows = rows;
         _lanes = settings.Lanes;
-        _lanesPerCall = settings.LanesPerCall == 0 ? settings.Lanes : settings.LanesPerCall;
-        if (!int.IsPow2(_lanes) || !int.IsPow2(_lanesPerCall) || _lanesPerCall > _lanes)
-        {
-            throw CamelsException.Usage(
-                $"sharding.lanes {_lanes} and lanes_per_call {_lanesPerCall} must be powers of two, the second not above the first");
-        }
-
-        if (!device.IsHost && (model.Config.HasDropout || model.Config.Adapter is not null))
-        {
-            throw CamelsException.Usage("dropout and adapters have no GPU kernel in this version: use --device cpu, or model.dropout: 0 and no adapter");
-        }
-
-        int calls = _lanes / _lanesPerCall;
-        if (settings.Training.Fused && (calls > 1 || settings.Training.BatchSize > _lanes))
-        {
-            throw CamelsException.Usage(
-                $"training.fused: a step must be one micro-step: batch_size {settings.Training.BatchSize} at most sharding.lanes {_lanes}, and lanes_per_call 0; "
-                + "more lanes take more rows at once");
-        }
-
-        int rowsPerCall = Math.Min(_lanesPerCall, settings.Training.BatchSize);
+        _lanesPerCall = settings.LanesAtOnce;
+        settings.Check();
         int longest = Math.Max(rows.LongestRow, validation?.LongestRow ?? 0);
-        int tokens = checked(rowsPerCall * longest);
-        int trained = checked(rowsPerCall * Math.Max(rows.MostTrainedInARow, validation?.MostTrainedInARow ?? 0));
-        Plan = MemoryPlan.ForTraining(model.Config, model.Precision, tokens, trained, _lanesPerCall, calls, settings.Recompute, settings.Training);
+        int tokens = checked(settings.RowsAtOnce * longest);
+        Plan = MemoryPlan.ForTraining(
+            model.Config, model.Precision, settings, longest, Math.Max(rows.MostTrainedInARow, validation?.MostTrainedInARow ?? 0));
         Plan.RequireRoom(device, alreadyTakenBytes: model.Units.Sum(u => u.Bytes));
-        _sharedGradients = TrainingMemory.Allocate(model, device, settings.Training, calls);
+        _sharedGradients = TrainingMemory.Allocate(model, device, settings.Training, settings.Calls);
         CopyWeightsToMasters(model, device.Stream);
         LossScale = model.Precision.NeedsLossScale ? new LossScale(settings.Training.LossScale) : null;
         Optimizer = new Optimizer(
@@ -119,7 +92,7 @@ public sealed class Trainer : IDisposable
             GradientsDone = _fused is null ? null : _fused.Take,
         };
         _forwardBackward = new RepeatedWork<PassKey>(device.Stream, () => _model.ForwardBackward(Pass, _passLosses));
-        _laneSum = new LaneSum(device.Stream, model, calls);
+        _laneSum = new LaneSum(device.Stream, model, settings.Calls);
         _filler = new RowFiller(longest, settings.Training.LossReduction, _lanes, settings.Training.BatchSize);
         _losses = new StepLosses(_lanes, tokens, sources, model.Precision.Wide);
         _learningRate = Training.LearningRate.Of(settings.Training, settings.Steps);

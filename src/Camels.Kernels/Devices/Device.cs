@@ -58,8 +58,8 @@ public sealed class Device : IDisposable
         ? (PtxDriver.Device(Cuda!.Properties.Ordinal).Allocations, PtxDriver.Device(Cuda.Properties.Ordinal).Launches)
         : (0, 0);
 
-    /// <summary>Bytes that can still be allocated on a GPU; no limit is known of host devices.</summary>
-    public long FreeBytes => Cuda?.Context.Memory().Free ?? long.MaxValue;
+    /// <summary>Bytes that can still be allocated on a GPU; of a host device all that the machine has.</summary>
+    public long FreeBytes => Cuda?.Context.Memory().Free ?? HostMemory.TotalBytes;
 
     /// <summary>The threads of a <see cref="DeviceKind.Cpu"/> device; null elsewhere.</summary>
     public CpuWorkers Workers { get; }
