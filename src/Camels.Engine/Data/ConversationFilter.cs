@@ -29,7 +29,7 @@ internal sealed class ConversationFilter(Deduplicate deduplicate)
         else if (_inValidationSources.Contains(conversation.ContentHash))
         {
             audit.InValidationSources++;
-            audit.ListLater(conversation.Place, "is in the validation sources, dropped");
+            audit.ListLater(conversation.Place, "is in the validation sources, dropped", isLeftOut: true);
             return false;
         }
 
@@ -51,7 +51,7 @@ internal sealed class ConversationFilter(Deduplicate deduplicate)
         {
             bool staysIn = isKept || audit.IsValidation;
             audit.Removed += staysIn ? 0 : 1;
-            audit.ListLater(conversation.Place, $"{what}, {(staysIn ? "kept" : "removed")}");
+            audit.ListLater(conversation.Place, $"{what}, {(staysIn ? "kept" : "removed")}", isLeftOut: !staysIn);
             return staysIn;
         }
     }

@@ -41,12 +41,13 @@ internal sealed class ConversationWorker(PreparationSettings settings, TemplateE
         audit.Split += _fit == Fit.Split ? 1 : 0;
         audit.Truncated += _fit == Fit.Cut ? 1 : 0;
         audit.OverLongDropped += _fit == Fit.Dropped ? 1 : 0;
-        audit.ListLater(place, _fit switch
+        string outcome = _fit switch
         {
-            Fit.Split => "longer than a row, split",
-            Fit.Cut => "longer than a row, cut",
-            _ => "longer than a row, dropped",
-        });
+            Fit.Split => "split",
+            Fit.Cut => "cut",
+            _ => "dropped",
+        };
+        audit.ListLater(place, $"longer than a row, {outcome}", isLeftOut: _fit != Fit.Split);
     }
 
     private void CountFlaws(SourceAudit audit, RecordPlace place)
@@ -62,7 +63,7 @@ internal sealed class ConversationWorker(PreparationSettings settings, TemplateE
         audit.Mojibake += Has(TextFlaws.Mojibake);
         string[] names = [.. new[] { (TextFlaws.Nul, "U+0000"), (TextFlaws.Control, "control characters"), (TextFlaws.Mojibake, "mojibake") }
             .Where(flaw => _flaws.HasFlag(flaw.Item1)).Select(flaw => flaw.Item2)];
-        audit.ListLater(place, $"not plain text ({string.Join(", ", names)}), kept");
+        audit.ListLater(place, $"not plain text ({string.Join(", ", names)}), kept", isLeftOut: false);
 
         int Has(TextFlaws flaw) => _flaws.HasFlag(flaw) ? 1 : 0;
     }

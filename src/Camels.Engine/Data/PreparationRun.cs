@@ -33,6 +33,7 @@ internal sealed class PreparationRun(
         foreach (SourceAudit audit in sources.Select(source => source.Audit))
         {
             audit.LeftOut = (place, reason) => _leftOut.Add(audit.Name, place, reason);
+            audit.LeftOutLater = (place, reason) => _leftOut.AddLater(audit.Name, place, reason);
         }
 
         using (ChunkReader reader = new(sources))
@@ -95,7 +96,8 @@ internal sealed class PreparationRun(
         }
 
         audit.Contaminated++;
-        audit.ListLater(conversation.Place, $"gives away evaluation items, {(settings.RemovesContaminated ? "removed" : "kept")}");
+        bool isRemoved = settings.RemovesContaminated;
+        audit.ListLater(conversation.Place, $"gives away evaluation items, {(isRemoved ? "removed" : "kept")}", isRemoved);
         _ledger!.Add(conversation, audit.Name, worker.Leaks, settings.RemovesContaminated);
         return !settings.RemovesContaminated;
     }

@@ -31,7 +31,7 @@ public sealed record PreparedSource(string Name, string Dataset, long Records, l
 public sealed record PreparedManifest
 {
     /// <summary>The version this program writes and reads; part of the key.</summary>
-    public const int CurrentVersion = 2;
+    public const int CurrentVersion = 3;
 
     internal const string FileName = "manifest.json";
     private const long MostBytes = 1 << 20;

@@ -88,6 +88,9 @@ public sealed record SourceAudit
     /// <summary>Told of all that is found while reading, of which <see cref="Listed"/> holds the first.</summary>
     internal Action<RecordPlace, string>? LeftOut { get; set; }
 
+    /// <summary>Told of what is found later, and only where it leaves a record out, or a part of it.</summary>
+    internal Action<RecordPlace, string>? LeftOutLater { get; set; }
+
     internal void CountUnusable(RecordPlace place, string reason)
     {
         Records++;
@@ -102,7 +105,15 @@ public sealed record SourceAudit
     }
 
     /// <summary>The same for what is found after reading, where another thread reads on; comes behind <see cref="Listed"/> at the end.</summary>
-    internal void ListLater(RecordPlace place, string reason) => List(_listedLater, place, reason);
+    internal void ListLater(RecordPlace place, string reason, bool isLeftOut)
+    {
+        if (isLeftOut)
+        {
+            LeftOutLater?.Invoke(place, reason);
+        }
+
+        List(_listedLater, place, reason);
+    }
 
     internal void EndOfSource() => Listed.AddRange(_listedLater);
 
