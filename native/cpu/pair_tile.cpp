@@ -15,6 +15,7 @@ constexpr int kRows = 8;
 constexpr int kColumns = 48;            // of a packed panel of the right factor
 constexpr int kWidth = 16;              // singles of a register
 constexpr int kElements = kRows * kColumns;
+constexpr int kRound = 4;               // pairs between two lines that are fetched
 
 __m512 upper(__m512i pairs) { return _mm512_castsi512_ps(_mm512_and_si512(pairs, _mm512_set1_epi32(static_cast<int>(0xFFFF0000u)))); }
 
@@ -58,7 +59,7 @@ inline __attribute__((always_inline)) void add_pair(__m512 (&sums)[kRows][kVecto
 // The arguments of camels_pair_tile for 16 · kVectors columns.
 template <class Product, int kVectors>
 void run(float* c, int64_t stride, const int32_t* a, const int32_t* b, int64_t skip, int64_t steps, int64_t accumulate, int64_t merges,
-         const char* ahead, const char* fetched, int64_t fetched_stride, int64_t fetch_interval) {
+         const char* next, int64_t next_stride, const char* const* lines) {
     __m512 sums[kRows][kVectors];
 #pragma GCC unroll 8
     for (int i = 0; i < kRows; i++) {
@@ -72,18 +73,21 @@ void run(float* c, int64_t stride, const int32_t* a, const int32_t* b, int64_t s
         b += kColumns;
         steps--;
     }
-    for (int64_t pairs = steps / 2; pairs > 0;) {
-        _mm_prefetch(fetched, _MM_HINT_T1);
-        fetched += fetched_stride;
-        int64_t count = fetch_interval > 0 && fetch_interval < pairs ? fetch_interval : pairs;
-        pairs -= count;
-        do {
-            _mm_prefetch(ahead, _MM_HINT_T1);
-            add_pair<Product, kVectors>(sums, a, b);
-            a += kRows;
-            b += kColumns;
-            ahead += kRows * sizeof(int32_t);
-        } while (--count > 0);
+    int64_t pairs = steps / 2;
+    for (; pairs >= kRound; pairs -= kRound) {
+        _mm_prefetch(next, _MM_HINT_T1);
+        _mm_prefetch(*lines, _MM_HINT_T1);
+#pragma GCC unroll 4
+        for (int pair = 0; pair < kRound; pair++) add_pair<Product, kVectors>(sums, a + pair * kRows, b + pair * kColumns);
+        a += kRound * kRows;
+        b += kRound * kColumns;
+        next += next_stride;
+        lines++;
+    }
+    for (; pairs > 0; pairs--) {
+        add_pair<Product, kVectors>(sums, a, b);
+        a += kRows;
+        b += kColumns;
     }
     if (steps % 2 != 0) add_pair<UpperOnly, kVectors>(sums, a, b);
 
@@ -105,9 +109,9 @@ void run(float* c, int64_t stride, const int32_t* a, const int32_t* b, int64_t s
 
 template <class Product>
 void run(float* c, int64_t stride, const int32_t* a, const int32_t* b, int64_t skip, int64_t steps, int64_t columns, int64_t accumulate,
-         int64_t merges, const char* ahead, const char* fetched, int64_t fetched_stride, int64_t fetch_interval) {
+         int64_t merges, const char* next, int64_t next_stride, const char* const* lines) {
     auto width = columns > 32 ? run<Product, 3> : columns > 16 ? run<Product, 2> : run<Product, 1>;
-    width(c, stride, a, b, skip, steps, accumulate, merges, ahead, fetched, fetched_stride, fetch_interval);
+    width(c, stride, a, b, skip, steps, accumulate, merges, next, next_stride, lines);
 }
 
 }  // namespace
@@ -115,18 +119,18 @@ void run(float* c, int64_t stride, const int32_t* a, const int32_t* b, int64_t s
 // c (8, columns rounded up to 16) = a · b over `steps` steps of k, which begin in the lower halves of the first pair where `skip` is 1.
 //   a (pairs, 8) and b (pairs, 48), packed;  c has rows `stride` singles apart and is added to where `accumulate` is not 0
 //   merges: so many levels of a tree over lanes, (8, 48) each from c on, are added to the sums, last first
-//   ahead is fetched into the second cache in step with a; fetched, fetched + fetched_stride, … one every fetch_interval pairs (0: none)
+//   every four pairs a line of next, next + next_stride, … and one of those named by lines are fetched into the second cache
 EXPORT void camels_pair_tile_bf16(
     float* c, int64_t stride, const int32_t* a, const int32_t* b, int64_t skip, int64_t steps, int64_t columns, int64_t accumulate,
-    int64_t merges, const char* ahead, const char* fetched, int64_t fetched_stride, int64_t fetch_interval) {
-    run<DotProduct>(c, stride, a, b, skip, steps, columns, accumulate, merges, ahead, fetched, fetched_stride, fetch_interval);
+    int64_t merges, const char* next, int64_t next_stride, const char* const* lines) {
+    run<DotProduct>(c, stride, a, b, skip, steps, columns, accumulate, merges, next, next_stride, lines);
 }
 
 // The same in instructions of AVX-512F.
 EXPORT void camels_pair_tile_f32(
     float* c, int64_t stride, const int32_t* a, const int32_t* b, int64_t skip, int64_t steps, int64_t columns, int64_t accumulate,
-    int64_t merges, const char* ahead, const char* fetched, int64_t fetched_stride, int64_t fetch_interval) {
-    run<SpelledOut>(c, stride, a, b, skip, steps, columns, accumulate, merges, ahead, fetched, fetched_stride, fetch_interval);
+    int64_t merges, const char* next, int64_t next_stride, const char* const* lines) {
+    run<SpelledOut>(c, stride, a, b, skip, steps, columns, accumulate, merges, next, next_stride, lines);
 }
 
 // The ceiling of camels_pair_tile_bf16: 24 independent sums in registers, `iterations` times 24 · 16 · 2 multiply-adds. Returns the sums' sum.

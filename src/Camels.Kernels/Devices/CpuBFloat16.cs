@@ -52,6 +52,7 @@ public static unsafe class CpuBFloat16
             panels[i] = BitConverter.UInt32BitsToSingle((random & (Signs | Fractions)) | (Half + (((random >> 8) & Exponents) << 7)));
         }
 
+        byte** lines = stackalloc byte*[Pairs / CpuTile.StepsPerRound];
         float* sums = stackalloc float[2 * CpuTile.Elements];
         Run(tile, sums);
         Run(CpuLibrary.SpelledOutPairTile, sums + CpuTile.Elements);
@@ -59,6 +60,6 @@ public static unsafe class CpuBFloat16
 
         void Run(CpuPairTile tile, float* c) => tile.Run(
             c, CpuTile.Columns, a: panels, b: panels + (Pairs * CpuTile.Rows), skip: 0, steps: 2 * Pairs, CpuTile.Columns, accumulate: false,
-            merges: 0, ahead: (byte*)panels, also: default);
+            merges: 0, next: (byte*)panels, nextStride: 0, lines);
     }
 }

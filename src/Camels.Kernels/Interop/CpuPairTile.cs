@@ -14,7 +14,7 @@ internal readonly unsafe struct CpuPairTile(nint function)
     /// <paramref name="skip"/> is 1; the other arguments are those of <see cref="CpuTile"/>.
     /// </summary>
     public void Run(
-        float* c, nint stride, float* a, float* b, int skip, nint steps, int columns, bool accumulate, int merges, byte* ahead, CpuFetch also) =>
-        ((delegate* unmanaged<float*, long, float*, float*, long, long, long, long, long, byte*, byte*, long, long, void>)function)(
-            c, stride, a, b, skip, steps, columns, accumulate ? 1 : 0, merges, ahead, also.Start, also.StrideBytes, also.Interval);
+        float* c, nint stride, float* a, float* b, int skip, nint steps, int columns, bool accumulate, int merges, byte* next, nint nextStride, byte** lines) =>
+        ((delegate* unmanaged<float*, long, float*, float*, long, long, long, long, long, byte*, long, byte**, void>)function)(
+            c, stride, a, b, skip, steps, columns, accumulate ? 1 : 0, merges, next, nextStride, lines);
 }

@@ -74,7 +74,7 @@ public sealed unsafe class MatMulPairTests
     [InlineData(false)]
     public void A_tile_that_adds_in_another_order_is_found_out(bool inOrder)
     {
-        CpuPairTile tile = new((nint)(delegate* unmanaged<float*, long, float*, float*, long, long, long, long, long, byte*, byte*, long, long, void>)(
+        CpuPairTile tile = new((nint)(delegate* unmanaged<float*, long, float*, float*, long, long, long, long, long, byte*, long, byte**, void>)(
             inOrder ? &UpperFirst : &LowerFirst));
         Assert.Equal(inOrder, CpuBFloat16.AddsInOrder(tile));
     }
@@ -146,13 +146,13 @@ public sealed unsafe class MatMulPairTests
 
     [UnmanagedCallersOnly]
     private static void UpperFirst(
-        float* c, long stride, float* a, float* b, long skip, long steps, long columns, long accumulate, long merges, byte* ahead, byte* fetched,
-        long fetchedStride, long interval) => AddPairs(c, a, b, steps, 0xFFFF_0000, 0x0000_FFFF);
+        float* c, long stride, float* a, float* b, long skip, long steps, long columns, long accumulate, long merges, byte* next, long nextStride,
+        byte** lines) => AddPairs(c, a, b, steps, 0xFFFF_0000, 0x0000_FFFF);
 
     [UnmanagedCallersOnly]
     private static void LowerFirst(
-        float* c, long stride, float* a, float* b, long skip, long steps, long columns, long accumulate, long merges, byte* ahead, byte* fetched,
-        long fetchedStride, long interval) => AddPairs(c, a, b, steps, 0x0000_FFFF, 0xFFFF_0000);
+        float* c, long stride, float* a, float* b, long skip, long steps, long columns, long accumulate, long merges, byte* next, long nextStride,
+        byte** lines) => AddPairs(c, a, b, steps, 0x0000_FFFF, 0xFFFF_0000);
 
     private static void AddPairs(float* c, float* a, float* b, long steps, uint first, uint second)
     {

@@ -9,7 +9,7 @@ internal unsafe interface ICpuCell
     /// The results at (<paramref name="row"/>, <paramref name="column"/>) of the tile, of which <paramref name="rows"/> ×
     /// <paramref name="columns"/> exist, from the first <paramref name="steps"/> steps of left and panel.
     /// </summary>
-    void Run(int row, int column, int rows, int columns, CpuLeft left, float* panel, int steps);
+    void Run(int row, int column, int rows, int columns, in CpuLeft left, float* panel, int steps);
 }
 
 /// <summary>
@@ -22,7 +22,7 @@ internal unsafe struct CpuChainCell : ICpuCell
     public bool Accumulate;
     public CpuEpilogue Epilogue;
 
-    public readonly void Run(int row, int column, int rows, int columns, CpuLeft left, float* panel, int steps)
+    public readonly void Run(int row, int column, int rows, int columns, in CpuLeft left, float* panel, int steps)
     {
         float* sums = Result.At(row, column);
         nint stride = Result.Stride;
@@ -50,8 +50,9 @@ internal unsafe struct CpuLaneCell : ICpuCell
     public int Lanes;
     public float* Levels;
 
-    public readonly void Run(int row, int column, int rows, int columns, CpuLeft left, float* panel, int steps)
+    public readonly void Run(int row, int column, int rows, int columns, in CpuLeft left, float* panel, int steps)
     {
+        bool finishes = CpuTile.CanFinish(rows, columns, left);
         int height = 0;
         for (int lane = 0; lane < Lanes; lane++)
         {
@@ -60,9 +61,15 @@ internal unsafe struct CpuLaneCell : ICpuCell
             int end = pairs.EndOf(LaneBounds[lane + 1]) - pairs.ElementOf(LaneBounds[0]);
             int merges = BitOperations.TrailingZeroCount(lane + 1);
             height -= merges;
-            CpuTile.RunLane(
-                Levels + (height * CpuTile.Elements), left.FromStep(first).Of(pairs), panel + (first * CpuTile.Columns), end - first, columns,
-                merges);
+            CpuLeft ofLane = left.FromStep(first).Of(pairs);
+            float* right = panel + (first * CpuTile.Columns);
+            if (finishes && lane == Lanes - 1)
+            {
+                CpuTile.Finish(Result.At(row, column), Result.Stride, ofLane, right, end - first, columns, Accumulate, Levels, merges);
+                return;
+            }
+
+            CpuTile.RunLane(Levels + (height * CpuTile.Elements), ofLane, right, end - first, columns, merges);
             height++;
         }
 

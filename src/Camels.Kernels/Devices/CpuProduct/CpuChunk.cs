@@ -18,6 +18,7 @@ internal unsafe struct CpuChunk
     /// </summary>
     public const int StepsPerBlock = 1024;
 
+    private const int MostLines = StepsPerBlock / CpuTile.StepsPerRound;
     private const int FewestRows = 64;              // of a tile, where there are not enough columns for every thread
     private const int EnoughTiles = 8;
     private const int SharedElements = 128 << 10;   // a right factor of 512 KiB stays in every second cache
@@ -46,7 +47,15 @@ internal unsafe struct CpuChunk
 
     private readonly bool SharesRight => Rows > FewestRows && (long)Columns * Steps <= SharedElements;
 
-    private readonly int ColumnTiles => CpuPanels.Count(Columns, ColumnsPerTile);
+    // An even number where there are many: two threads finish together.
+    private readonly int ColumnTiles
+    {
+        get
+        {
+            int fewest = CpuPanels.Count(Columns, ColumnsPerTile);
+            return fewest <= EnoughTiles ? fewest : fewest + (fewest & 1);
+        }
+    }
 
     private readonly int RowTiles
     {
@@ -80,7 +89,7 @@ internal unsafe struct CpuChunk
 
     /// <summary>
     /// Runs <paramref name="cell"/> on every 8 × 48 results of one block of a tile. Meanwhile <paramref name="next"/> is packed, and the
-    /// rows that will be written or read at <paramref name="upcoming"/> are fetched.
+    /// results that will be written or read at <paramref name="upcoming"/> are fetched.
     /// </summary>
     public readonly void RunBlock<TCell>(CpuBlock block, CpuBlock next, int worker, CpuTarget upcoming, TCell cell)
         where TCell : struct, ICpuCell
@@ -103,18 +112,24 @@ internal unsafe struct CpuChunk
         CpuPacking packing = packs
             ? new(this, next, Scratch.NewPanel(worker, PanelKey(next)), CpuPanels.Count(rows, CpuTile.Rows) * panels)
             : default;
-        int call = 0;
+        byte** lines = stackalloc byte*[MostLines];
+        new Span<nint>(lines, MostLines).Fill((nint)lines);
+        int mostLines = steps / CpuTile.StepsPerRound;
         for (int row = 0; row < rows; row += CpuTile.Rows)
         {
-            upcoming.Fetch(row + CpuTile.Rows, Math.Min(rows, row + (2 * CpuTile.Rows)), columns);
             CpuLeft left = LeftAt(firstRow + row, k).Of(pairs);
             for (int panel = 0; panel < panels; panel++)
             {
                 int column = panel * CpuTile.Columns;
+                int packed = packing.Lines(lines, mostLines);
+                (int nextRow, int nextColumn) = panel + 1 < panels ? (row, column + CpuTile.Columns) : (row + CpuTile.Rows, 0);
+                _ = upcoming.Lines(
+                    lines + packed, mostLines - packed, nextRow, Math.Min(rows, nextRow + CpuTile.Rows), nextColumn,
+                    Math.Min(columns, nextColumn + CpuTile.Columns));
                 cell.Run(
                     row, column, Math.Min(CpuTile.Rows, rows - row), Math.Min(CpuTile.Columns, columns - column),
-                    left.With(packing.Fetch(call, steps)), right + (panel * panelElements), steps);
-                packing.Pack(call++);
+                    left.With(panel, steps, lines), right + (panel * panelElements), steps);
+                packing.Pack();
             }
         }
 
@@ -125,12 +140,13 @@ internal unsafe struct CpuChunk
         ? CpuLeft.InPlace(Left.From(row, k))
         : CpuLeft.Packed(Scratch.Left + ((nint)row * Steps), Steps, k);
 
-    // Whole panels, shared out as evenly as possible.
+    // Whole panels, shared out as evenly as possible, the larger shares first.
     private static (int First, int Count) Share(int extent, int width, int part, int parts)
     {
-        long panels = CpuPanels.Count(extent, width);
-        int first = (int)(panels * part / parts) * width;
-        return (first, Math.Min(extent, (int)(panels * (part + 1) / parts) * width) - first);
+        (int each, int larger) = Math.DivRem(CpuPanels.Count(extent, width), parts);
+        int first = ((part * each) + Math.Min(part, larger)) * width;
+        int end = first + ((part < larger ? each + 1 : each) * width);
+        return (first, Math.Min(extent, end) - first);
     }
 
     // A block's name among all that are ever packed on the device.

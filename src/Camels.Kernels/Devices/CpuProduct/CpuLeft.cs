@@ -1,91 +1,80 @@
 namespace Camels.Kernels;
 
-/// <summary>Eight vectors of the left factor as the tile reads them: packed side by side, or where they lie.</summary>
+/// <summary>Eight vectors of the left factor as the tile reads them, packed side by side or where they lie, and what it fetches meanwhile.</summary>
 internal readonly unsafe struct CpuLeft
 {
     private const int StepsAhead = 32;      // some hundred cycles: the latency of memory
-
-    private CpuLeft(float* start, nint rowStride, nint step, nint ahead, CpuFetch also)
-    {
-        Start = start;
-        RowStride = rowStride;
-        Step = step;
-        Ahead = ahead;
-        Also = also;
-    }
+    private const int LineBytes = 64;
 
     /// <summary>The first vector's first element.</summary>
-    public float* Start { get; }
+    public float* Start { get; private init; }
 
     /// <summary>Elements from one vector to the next.</summary>
-    public nint RowStride { get; }
+    public nint RowStride { get; private init; }
 
     /// <summary>Elements from one step of k to the next.</summary>
-    public nint Step { get; }
+    public nint Step { get; private init; }
 
-    /// <summary>Elements from here to what is read after this, which is fetched into the second cache meanwhile.</summary>
-    public nint Ahead { get; }
+    /// <summary>A line of what is read after this, which the first round of steps fetches into the second cache.</summary>
+    public byte* Next { get; private init; }
 
-    /// <summary>What else is fetched, once every two steps.</summary>
-    public CpuFetch Also { get; }
+    /// <summary>Bytes from there to the line of the next round.</summary>
+    public nint NextStride { get; private init; }
+
+    /// <summary>What else is fetched: a line for each round.</summary>
+    public byte** Lines { get; private init; }
 
     /// <summary>What elements along k hold.</summary>
     public CpuPairs Pairs { get; private init; }
 
-    /// <summary>A packed panel, from step <paramref name="k"/> on.</summary>
-    public static CpuLeft Packed(float* panel, nint steps, int k) =>
-        new(panel + (k * CpuTile.Rows), rowStride: 1, step: CpuTile.Rows, ahead: CpuTile.Rows * steps, also: default);
+    /// <summary>A packed panel of so many steps, from step <paramref name="k"/> on.</summary>
+    public static CpuLeft Packed(float* panel, nint steps, int k)
+    {
+        float* start = panel + (k * CpuTile.Rows);
+        return new() { Start = start, RowStride = 1, Step = CpuTile.Rows, Next = (byte*)(start + (CpuTile.Rows * steps)), NextStride = LineBytes };
+    }
+
+    /// <summary>
+    /// Eight vectors of a matrix of singles. The eight after them are fetched as if rows had no more steps than these; where steps are rows,
+    /// a later one of them is.
+    /// </summary>
+    public static CpuLeft InPlace(CpuOperand source)
+    {
+        float* start = (float*)source.Address;
+        nint stride = source.Stride;
+        return source.ChainOutermost
+            ? new()
+            {
+                Start = start,
+                RowStride = 1,
+                Step = stride,
+                Next = (byte*)(start + (StepsAhead * stride)),
+                NextStride = CpuTile.StepsPerRound * stride * sizeof(float),
+            }
+            : new() { Start = start, RowStride = stride, Step = 1, Next = (byte*)(start + (CpuTile.Rows * stride)), NextStride = LineBytes };
+    }
 
     /// <summary>The same with elements that hold <paramref name="pairs"/>.</summary>
-    public CpuLeft Of(CpuPairs pairs) => new(Start, RowStride, Step, Ahead, Also) { Pairs = pairs };
+    public CpuLeft Of(CpuPairs pairs) => this with { Pairs = pairs };
 
-    /// <summary>Eight vectors of a matrix of singles. Far ahead is only looked where memory is not read in sequence.</summary>
-    public static CpuLeft InPlace(CpuOperand source) => source.ChainOutermost
-        ? new((float*)source.Address, rowStride: 1, step: source.Stride, ahead: StepsAhead * source.Stride, also: default)
-        : new((float*)source.Address, source.Stride, step: 1, ahead: 0, also: default);
-
-    /// <summary>The same, fetching something else meanwhile.</summary>
-    public CpuLeft With(CpuFetch also) => new(Start, RowStride, Step, Ahead, also) { Pairs = Pairs };
+    /// <summary>
+    /// The same for call <paramref name="call"/> of those that read these vectors for <paramref name="steps"/> steps each, fetching
+    /// <paramref name="lines"/> meanwhile.
+    /// </summary>
+    public CpuLeft With(int call, int steps, byte** lines) => this with
+    {
+        Next = Next + (call * (NextStride == LineBytes ? steps / CpuTile.StepsPerRound * NextStride : NextStride / 2)),
+        Lines = lines,
+    };
 
     /// <summary>The same from a later step of k on.</summary>
-    public CpuLeft FromStep(int step) => new(Start + (step * Step), RowStride, Step, Ahead, Also.FromStep(step)) { Pairs = Pairs };
+    public CpuLeft FromStep(int step) => this with
+    {
+        Start = Start + (step * Step),
+        Next = Next + (step / CpuTile.StepsPerRound * NextStride),
+        Lines = Lines + (step / CpuTile.StepsPerRound),
+    };
 
     /// <summary>The same from a later vector on.</summary>
-    public CpuLeft FromRow(int row) => new(Start + (row * RowStride), RowStride, Step, Ahead, Also);
-}
-
-/// <summary>Addresses in memory at a fixed distance, to be fetched into the second cache one by one while a tile computes.</summary>
-internal readonly unsafe struct CpuFetch
-{
-    private const int StepsPerRound = 2;
-
-    /// <param name="start">The first address.</param>
-    /// <param name="strideBytes">From each to the next.</param>
-    /// <param name="count">Number of addresses.</param>
-    /// <param name="steps">Steps of k over which to spread them.</param>
-    public CpuFetch(byte* start, nint strideBytes, int count, int steps)
-    {
-        Start = start;
-        StrideBytes = strideBytes;
-        Interval = Math.Max(StepsPerRound, steps / Math.Max(count, 1) / StepsPerRound * StepsPerRound);
-    }
-
-    private CpuFetch(byte* start, nint strideBytes, nint interval)
-    {
-        Start = start;
-        StrideBytes = strideBytes;
-        Interval = interval;
-    }
-
-    /// <summary>The first address.</summary>
-    public byte* Start { get; }
-
-    /// <summary>From each address to the next.</summary>
-    public nint StrideBytes { get; }
-
-    /// <summary>Steps of k from each to the next, an even number; 0 fetches nothing.</summary>
-    public nint Interval { get; }
-
-    /// <summary>The same from a later step of k on.</summary>
-    public CpuFetch FromStep(int step) => Interval == 0 ? this : new(Start + (step / Interval * StrideBytes), StrideBytes, Interval);
+    public CpuLeft FromRow(int row) => this with { Start = Start + (row * RowStride) };
 }

@@ -27,7 +27,7 @@ internal readonly unsafe struct CpuPairs(CpuPairTile tile, bool startsInHalf = f
     public CpuPairs Between(int start, int end) => new(tile, (start & Shift) != 0, (end & Shift) != 0);
 
     /// <summary>See <see cref="CpuTile"/>; <paramref name="count"/> elements.</summary>
-    public void Run(float* c, nint stride, CpuLeft left, float* b, nint count, int columns, bool accumulate, int merges) => tile.Run(
+    public void Run(float* c, nint stride, in CpuLeft left, float* b, nint count, int columns, bool accumulate, int merges) => tile.Run(
         c, stride, left.Start, b, startsInHalf ? 1 : 0, (2 * count) - (startsInHalf ? 1 : 0) - (endsInHalf ? 1 : 0), columns, accumulate, merges,
-        (byte*)(left.Start + left.Ahead), left.Also);
+        left.Next, left.NextStride, left.Lines);
 }

@@ -1,5 +1,3 @@
-using System.Runtime.Intrinsics.X86;
-
 namespace Camels.Kernels;
 
 /// <summary>Where a tile of results lies, and the elements from one of its rows to the next.</summary>
@@ -16,20 +14,21 @@ internal readonly unsafe struct CpuTarget(float* start, nint stride)
     /// <summary>Address of an element.</summary>
     public float* At(int row, int column) => start + (row * Stride) + column;
 
-    /// <summary>Brings rows <paramref name="row"/> … <paramref name="end"/> − 1 into the second cache.</summary>
-    public void Fetch(int row, int end, int columns)
+    /// <summary>
+    /// The lines of rows <paramref name="row"/> … <paramref name="rowEnd"/> − 1 and columns <paramref name="column"/> …
+    /// <paramref name="columnEnd"/> − 1, at most <paramref name="most"/>; returns their number.
+    /// </summary>
+    public int Lines(byte** lines, int most, int row, int rowEnd, int column, int columnEnd)
     {
-        if (start == null || !Sse.IsSupported)
+        int count = 0;
+        for (; start != null && row < rowEnd; row++)
         {
-            return;
-        }
-
-        for (; row < end; row++)
-        {
-            for (int column = 0; column < columns; column += ElementsPerLine)
+            for (int c = column; c < columnEnd && count < most; c += ElementsPerLine)
             {
-                Sse.Prefetch1(At(row, column));
+                lines[count++] = (byte*)At(row, c);
             }
         }
+
+        return count;
     }
 }

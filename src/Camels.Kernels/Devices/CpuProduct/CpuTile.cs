@@ -12,6 +12,9 @@ internal static unsafe class CpuTile
     /// <summary>Columns of a tile, and elements of b for each k.</summary>
     public const int Columns = 48;
 
+    /// <summary>Steps of k between two lines that are fetched.</summary>
+    public const int StepsPerRound = 4;
+
     /// <summary>Results of a whole tile.</summary>
     public const int Elements = Rows * Columns;
 
@@ -19,7 +22,7 @@ internal static unsafe class CpuTile
     /// c (8, 48) = level 0 + (level 1 + … (level merges − 1 + left (8, count) · b (count, 48))), where the levels of a tree over lanes, 8 × 48
     /// each, begin at c.
     /// </summary>
-    public static void RunLane(float* c, CpuLeft left, float* b, nint count, int columns, int merges)
+    public static void RunLane(float* c, in CpuLeft left, float* b, nint count, int columns, int merges)
     {
         columns = CpuPanels.Count(columns, ColumnStep) * ColumnStep;
         if (!left.Pairs.IsNone)
@@ -30,7 +33,7 @@ internal static unsafe class CpuTile
 
         if (CpuPath.UsesVector512)
         {
-            CpuTile512.Run(c, Columns, left, b, count, columns, accumulate: false, merges);
+            CpuTile512.Run(c, Columns, left, b, count, columns, continues: false, levels: c, merges, adds: false);
             return;
         }
 
@@ -42,11 +45,23 @@ internal static unsafe class CpuTile
         }
     }
 
+    /// <summary>True where <see cref="Finish"/> computes the last lane of a tile of this size.</summary>
+    public static bool CanFinish(int rows, int columns, in CpuLeft left) =>
+        CpuPath.UsesVector512 && left.Pairs.IsNone && rows == Rows && columns % ColumnStep == 0;
+
+    /// <summary>
+    /// The last lane as in <see cref="RunLane"/>, its tree, from <paramref name="levels"/> on, written to c or, where
+    /// <paramref name="adds"/>, added to it.
+    /// </summary>
+    public static void Finish(
+        float* c, nint stride, in CpuLeft left, float* b, nint count, int columns, bool adds, float* levels, int merges) =>
+        CpuTile512.Run(c, stride, left, b, count, columns, continues: false, levels, merges, adds);
+
     /// <summary>
     /// c (rows, columns) = left (8, count) · b (count, 48), added to c if <paramref name="accumulate"/>. Rows of c are
     /// <paramref name="stride"/> elements apart; nothing outside rows × columns is touched.
     /// </summary>
-    public static void Run(float* c, nint stride, CpuLeft left, float* b, nint count, int rows, int columns, bool accumulate)
+    public static void Run(float* c, nint stride, in CpuLeft left, float* b, nint count, int rows, int columns, bool accumulate)
     {
         if (rows == Rows && columns % ColumnStep == 0)
         {
@@ -66,7 +81,7 @@ internal static unsafe class CpuTile
 
     private static int ColumnStep => CpuPath.UsesVector512 ? 16 : CpuPath.UsesVector256 ? 24 : 4;
 
-    private static void RunWhole(float* c, nint stride, CpuLeft left, float* b, nint count, int columns, bool accumulate)
+    private static void RunWhole(float* c, nint stride, in CpuLeft left, float* b, nint count, int columns, bool accumulate)
     {
         if (!left.Pairs.IsNone)
         {
@@ -74,7 +89,7 @@ internal static unsafe class CpuTile
         }
         else if (CpuPath.UsesVector512)
         {
-            CpuTile512.Run(c, stride, left, b, count, columns, accumulate, merges: 0);
+            CpuTile512.Run(c, stride, left, b, count, columns, accumulate, levels: c, merges: 0, adds: false);
         }
         else if (CpuPath.UsesVector256)
         {
@@ -87,7 +102,7 @@ internal static unsafe class CpuTile
     }
 
     // Without fused multiply-add in hardware: a product and an addition, each rounded.
-    private static void RunScalar(float* c, nint stride, CpuLeft left, float* b, nint count, int columns, bool accumulate)
+    private static void RunScalar(float* c, nint stride, in CpuLeft left, float* b, nint count, int columns, bool accumulate)
     {
         for (int row = 0; row < Rows; row++)
         {

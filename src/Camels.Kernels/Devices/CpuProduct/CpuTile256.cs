@@ -7,7 +7,7 @@ namespace Camels.Kernels;
 internal static unsafe class CpuTile256
 {
     /// <summary>See <see cref="CpuTile.Run"/>; columns beyond <paramref name="columns"/> are left alone in steps of 24.</summary>
-    public static void Run(float* c, nint stride, CpuLeft left, float* b, nint count, int columns, bool accumulate)
+    public static void Run(float* c, nint stride, in CpuLeft left, float* b, nint count, int columns, bool accumulate)
     {
         for (int column = 0; column < columns; column += 24)
         {
@@ -17,7 +17,7 @@ internal static unsafe class CpuTile256
     }
 
     // 12 accumulators, three vectors of b and one broadcast element of a: all 16 registers.
-    private static void Run4x24(float* c, nint stride, CpuLeft left, float* b, nint count, bool accumulate)
+    private static void Run4x24(float* c, nint stride, in CpuLeft left, float* b, nint count, bool accumulate)
     {
         Vector256<float> c00 = Vector256<float>.Zero, c01 = Vector256<float>.Zero, c02 = Vector256<float>.Zero;
         Vector256<float> c10 = Vector256<float>.Zero, c11 = Vector256<float>.Zero, c12 = Vector256<float>.Zero;

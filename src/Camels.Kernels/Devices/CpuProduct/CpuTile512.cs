@@ -1,29 +1,56 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
 
 namespace Camels.Kernels;
 
+/// <summary>Where the left factor's elements lie, as far as the compiler can know it: the fewer sums of addresses, the more multiply-adds.</summary>
+internal unsafe interface ICpuLeftLayout
+{
+    /// <summary>Element of vector i at step u of a round; <paramref name="row"/> and <paramref name="step"/> are its offsets where they vary.</summary>
+    static abstract float Element(float* round, int i, nint row, int u, nint step);
+
+    /// <summary>The first element of the next round.</summary>
+    static abstract float* Next(float* round, int steps, nint step);
+}
+
 /// <summary>The tile of the matrix product in 512-bit registers.</summary>
 internal static unsafe class CpuTile512
 {
-    /// <summary>See <see cref="CpuTile.Run"/>; columns beyond <paramref name="columns"/> are left alone in steps of 16.</summary>
-    public static void Run(float* c, nint stride, CpuLeft left, float* b, nint count, int columns, bool accumulate, int merges)
+    /// <summary>
+    /// c (8, columns) = left · b, columns in steps of 16; see <see cref="CpuTile"/>. The chains begin with c where
+    /// <paramref name="continues"/>. To their results the levels of a tree over lanes that begin at <paramref name="levels"/> are added, last
+    /// first, and then c where <paramref name="adds"/>.
+    /// </summary>
+    public static void Run(
+        float* c, nint stride, in CpuLeft left, float* b, nint count, int columns, bool continues, float* levels, int merges, bool adds)
     {
-        if (columns > 32)
+        if (columns <= 32)
         {
-            Run8x48(c, stride, left, b, count, accumulate, merges);
-            return;
+            for (int column = 0; column < columns; column += 16)
+            {
+                Run8x16(c + column, stride, left, b + column, count, continues, levels + column, merges, adds);
+            }
         }
-
-        for (int column = 0; column < columns; column += 16)
+        else if (left.Step == 1)
         {
-            Run8x16(c + column, stride, left, b + column, count, accumulate, merges);
+            Run8x48<Rows>(c, stride, left, b, count, continues, levels, merges, adds);
+        }
+        else if (left.RowStride == 1 && left.Step == CpuTile.Rows)
+        {
+            Run8x48<Packed>(c, stride, left, b, count, continues, levels, merges, adds);
+        }
+        else
+        {
+            Run8x48<Steps>(c, stride, left, b, count, continues, levels, merges, adds);
         }
     }
 
-    // A tile continues a tree of lanes by adding the levels that begin at c, last first; they lie one behind the other, without gaps.
-    // 24 accumulators, three vectors of b and one broadcast element of a: 28 of the 32 registers. Two steps a round.
-    private static void Run8x48(float* c, nint stride, CpuLeft left, float* b, nint count, bool accumulate, int merges)
+    // 24 accumulators, three vectors of b and one broadcast element of a: 28 of the 32 registers. Four steps a round: multiply-adds take
+    // both ports that also do integer arithmetic in the shadow of vectors, so every addition of an address would cost.
+    private static void Run8x48<TLeft>(
+        float* c, nint stride, in CpuLeft left, float* b, nint count, bool continues, float* levels, int merges, bool adds)
+        where TLeft : struct, ICpuLeftLayout
     {
         Vector512<float> c00 = Vector512<float>.Zero, c01 = Vector512<float>.Zero, c02 = Vector512<float>.Zero;
         Vector512<float> c10 = Vector512<float>.Zero, c11 = Vector512<float>.Zero, c12 = Vector512<float>.Zero;
@@ -33,328 +60,271 @@ internal static unsafe class CpuTile512
         Vector512<float> c50 = Vector512<float>.Zero, c51 = Vector512<float>.Zero, c52 = Vector512<float>.Zero;
         Vector512<float> c60 = Vector512<float>.Zero, c61 = Vector512<float>.Zero, c62 = Vector512<float>.Zero;
         Vector512<float> c70 = Vector512<float>.Zero, c71 = Vector512<float>.Zero, c72 = Vector512<float>.Zero;
-        if (accumulate)
+        if (continues)
         {
-            float* source = c;
-            c00 = Vector512.Load(source);
-            c01 = Vector512.Load(source + 16);
-            c02 = Vector512.Load(source + 32);
-            source += stride;
-            c10 = Vector512.Load(source);
-            c11 = Vector512.Load(source + 16);
-            c12 = Vector512.Load(source + 32);
-            source += stride;
-            c20 = Vector512.Load(source);
-            c21 = Vector512.Load(source + 16);
-            c22 = Vector512.Load(source + 32);
-            source += stride;
-            c30 = Vector512.Load(source);
-            c31 = Vector512.Load(source + 16);
-            c32 = Vector512.Load(source + 32);
-            source += stride;
-            c40 = Vector512.Load(source);
-            c41 = Vector512.Load(source + 16);
-            c42 = Vector512.Load(source + 32);
-            source += stride;
-            c50 = Vector512.Load(source);
-            c51 = Vector512.Load(source + 16);
-            c52 = Vector512.Load(source + 32);
-            source += stride;
-            c60 = Vector512.Load(source);
-            c61 = Vector512.Load(source + 16);
-            c62 = Vector512.Load(source + 32);
-            source += stride;
-            c70 = Vector512.Load(source);
-            c71 = Vector512.Load(source + 16);
-            c72 = Vector512.Load(source + 32);
+            Load(c, ref c00, ref c01, ref c02);
+            Load(c + stride, ref c10, ref c11, ref c12);
+            Load(c + (2 * stride), ref c20, ref c21, ref c22);
+            Load(c + (3 * stride), ref c30, ref c31, ref c32);
+            Load(c + (4 * stride), ref c40, ref c41, ref c42);
+            Load(c + (5 * stride), ref c50, ref c51, ref c52);
+            Load(c + (6 * stride), ref c60, ref c61, ref c62);
+            Load(c + (7 * stride), ref c70, ref c71, ref c72);
         }
 
         float* a = left.Start;
+        byte* next = left.Next;
+        nint nextStride = left.NextStride;
+        byte** lines = left.Lines;
         nint row1 = left.RowStride;
-        nint row2 = row1 + left.RowStride;
-        nint row3 = row2 + left.RowStride;
-        nint row4 = row3 + left.RowStride;
-        nint row5 = row4 + left.RowStride;
-        nint row6 = row5 + left.RowStride;
-        nint row7 = row6 + left.RowStride;
-        byte* fetched = left.Also.Start;
+        nint row2 = row1 + row1;
+        nint row3 = row2 + row1;
+        nint row4 = row3 + row1;
+        nint row5 = row4 + row1;
+        nint row6 = row5 + row1;
+        nint row7 = row6 + row1;
+        nint step1 = left.Step;
+        nint step2 = step1 + step1;
+        nint step3 = step2 + step1;
         nint k = count;
-        while (k > 1)
+        for (; k >= CpuTile.StepsPerRound; k -= CpuTile.StepsPerRound)
         {
-            Sse.Prefetch1(fetched);
-            fetched += left.Also.StrideBytes;
-            nint stop = left.Also.Interval == 0 ? 1 : Math.Max(1, k - left.Also.Interval);
-            for (; k > stop; k -= 2)
-            {
-                Sse.Prefetch1(a + left.Ahead);
-                Vector512<float> b0 = Vector512.Load(b);
-                Vector512<float> b1 = Vector512.Load(b + 16);
-                Vector512<float> b2 = Vector512.Load(b + 32);
-                Vector512<float> a0 = Vector512.Create(a[0]);
-                c00 = Avx512F.FusedMultiplyAdd(a0, b0, c00);
-                c01 = Avx512F.FusedMultiplyAdd(a0, b1, c01);
-                c02 = Avx512F.FusedMultiplyAdd(a0, b2, c02);
-                Vector512<float> a1 = Vector512.Create(a[row1]);
-                c10 = Avx512F.FusedMultiplyAdd(a1, b0, c10);
-                c11 = Avx512F.FusedMultiplyAdd(a1, b1, c11);
-                c12 = Avx512F.FusedMultiplyAdd(a1, b2, c12);
-                Vector512<float> a2 = Vector512.Create(a[row2]);
-                c20 = Avx512F.FusedMultiplyAdd(a2, b0, c20);
-                c21 = Avx512F.FusedMultiplyAdd(a2, b1, c21);
-                c22 = Avx512F.FusedMultiplyAdd(a2, b2, c22);
-                Vector512<float> a3 = Vector512.Create(a[row3]);
-                c30 = Avx512F.FusedMultiplyAdd(a3, b0, c30);
-                c31 = Avx512F.FusedMultiplyAdd(a3, b1, c31);
-                c32 = Avx512F.FusedMultiplyAdd(a3, b2, c32);
-                Vector512<float> a4 = Vector512.Create(a[row4]);
-                c40 = Avx512F.FusedMultiplyAdd(a4, b0, c40);
-                c41 = Avx512F.FusedMultiplyAdd(a4, b1, c41);
-                c42 = Avx512F.FusedMultiplyAdd(a4, b2, c42);
-                Vector512<float> a5 = Vector512.Create(a[row5]);
-                c50 = Avx512F.FusedMultiplyAdd(a5, b0, c50);
-                c51 = Avx512F.FusedMultiplyAdd(a5, b1, c51);
-                c52 = Avx512F.FusedMultiplyAdd(a5, b2, c52);
-                Vector512<float> a6 = Vector512.Create(a[row6]);
-                c60 = Avx512F.FusedMultiplyAdd(a6, b0, c60);
-                c61 = Avx512F.FusedMultiplyAdd(a6, b1, c61);
-                c62 = Avx512F.FusedMultiplyAdd(a6, b2, c62);
-                Vector512<float> a7 = Vector512.Create(a[row7]);
-                c70 = Avx512F.FusedMultiplyAdd(a7, b0, c70);
-                c71 = Avx512F.FusedMultiplyAdd(a7, b1, c71);
-                c72 = Avx512F.FusedMultiplyAdd(a7, b2, c72);
-                float* next = a + left.Step;
-                Vector512<float> b0Next = Vector512.Load(b + CpuTile.Columns);
-                Vector512<float> b1Next = Vector512.Load(b + CpuTile.Columns + 16);
-                Vector512<float> b2Next = Vector512.Load(b + CpuTile.Columns + 32);
-                Vector512<float> a0Next = Vector512.Create(next[0]);
-                c00 = Avx512F.FusedMultiplyAdd(a0Next, b0Next, c00);
-                c01 = Avx512F.FusedMultiplyAdd(a0Next, b1Next, c01);
-                c02 = Avx512F.FusedMultiplyAdd(a0Next, b2Next, c02);
-                Vector512<float> a1Next = Vector512.Create(next[row1]);
-                c10 = Avx512F.FusedMultiplyAdd(a1Next, b0Next, c10);
-                c11 = Avx512F.FusedMultiplyAdd(a1Next, b1Next, c11);
-                c12 = Avx512F.FusedMultiplyAdd(a1Next, b2Next, c12);
-                Vector512<float> a2Next = Vector512.Create(next[row2]);
-                c20 = Avx512F.FusedMultiplyAdd(a2Next, b0Next, c20);
-                c21 = Avx512F.FusedMultiplyAdd(a2Next, b1Next, c21);
-                c22 = Avx512F.FusedMultiplyAdd(a2Next, b2Next, c22);
-                Vector512<float> a3Next = Vector512.Create(next[row3]);
-                c30 = Avx512F.FusedMultiplyAdd(a3Next, b0Next, c30);
-                c31 = Avx512F.FusedMultiplyAdd(a3Next, b1Next, c31);
-                c32 = Avx512F.FusedMultiplyAdd(a3Next, b2Next, c32);
-                Vector512<float> a4Next = Vector512.Create(next[row4]);
-                c40 = Avx512F.FusedMultiplyAdd(a4Next, b0Next, c40);
-                c41 = Avx512F.FusedMultiplyAdd(a4Next, b1Next, c41);
-                c42 = Avx512F.FusedMultiplyAdd(a4Next, b2Next, c42);
-                Vector512<float> a5Next = Vector512.Create(next[row5]);
-                c50 = Avx512F.FusedMultiplyAdd(a5Next, b0Next, c50);
-                c51 = Avx512F.FusedMultiplyAdd(a5Next, b1Next, c51);
-                c52 = Avx512F.FusedMultiplyAdd(a5Next, b2Next, c52);
-                Vector512<float> a6Next = Vector512.Create(next[row6]);
-                c60 = Avx512F.FusedMultiplyAdd(a6Next, b0Next, c60);
-                c61 = Avx512F.FusedMultiplyAdd(a6Next, b1Next, c61);
-                c62 = Avx512F.FusedMultiplyAdd(a6Next, b2Next, c62);
-                Vector512<float> a7Next = Vector512.Create(next[row7]);
-                c70 = Avx512F.FusedMultiplyAdd(a7Next, b0Next, c70);
-                c71 = Avx512F.FusedMultiplyAdd(a7Next, b1Next, c71);
-                c72 = Avx512F.FusedMultiplyAdd(a7Next, b2Next, c72);
-                a = next + left.Step;
-                b += 2 * CpuTile.Columns;
-            }
+            Sse.Prefetch1(next);
+            Sse.Prefetch1(*lines);
+            Vector512<float> b0 = Vector512.Load(b);
+            Vector512<float> b1 = Vector512.Load(b + 16);
+            Vector512<float> b2 = Vector512.Load(b + 32);
+            AddProducts(TLeft.Element(a, 0, 0, 0, 0), b0, b1, b2, ref c00, ref c01, ref c02);
+            AddProducts(TLeft.Element(a, 1, row1, 0, 0), b0, b1, b2, ref c10, ref c11, ref c12);
+            AddProducts(TLeft.Element(a, 2, row2, 0, 0), b0, b1, b2, ref c20, ref c21, ref c22);
+            AddProducts(TLeft.Element(a, 3, row3, 0, 0), b0, b1, b2, ref c30, ref c31, ref c32);
+            AddProducts(TLeft.Element(a, 4, row4, 0, 0), b0, b1, b2, ref c40, ref c41, ref c42);
+            AddProducts(TLeft.Element(a, 5, row5, 0, 0), b0, b1, b2, ref c50, ref c51, ref c52);
+            AddProducts(TLeft.Element(a, 6, row6, 0, 0), b0, b1, b2, ref c60, ref c61, ref c62);
+            AddProducts(TLeft.Element(a, 7, row7, 0, 0), b0, b1, b2, ref c70, ref c71, ref c72);
+            b0 = Vector512.Load(b + CpuTile.Columns);
+            b1 = Vector512.Load(b + CpuTile.Columns + 16);
+            b2 = Vector512.Load(b + CpuTile.Columns + 32);
+            AddProducts(TLeft.Element(a, 0, 0, 1, step1), b0, b1, b2, ref c00, ref c01, ref c02);
+            AddProducts(TLeft.Element(a, 1, row1, 1, step1), b0, b1, b2, ref c10, ref c11, ref c12);
+            AddProducts(TLeft.Element(a, 2, row2, 1, step1), b0, b1, b2, ref c20, ref c21, ref c22);
+            AddProducts(TLeft.Element(a, 3, row3, 1, step1), b0, b1, b2, ref c30, ref c31, ref c32);
+            AddProducts(TLeft.Element(a, 4, row4, 1, step1), b0, b1, b2, ref c40, ref c41, ref c42);
+            AddProducts(TLeft.Element(a, 5, row5, 1, step1), b0, b1, b2, ref c50, ref c51, ref c52);
+            AddProducts(TLeft.Element(a, 6, row6, 1, step1), b0, b1, b2, ref c60, ref c61, ref c62);
+            AddProducts(TLeft.Element(a, 7, row7, 1, step1), b0, b1, b2, ref c70, ref c71, ref c72);
+            b0 = Vector512.Load(b + (2 * CpuTile.Columns));
+            b1 = Vector512.Load(b + (2 * CpuTile.Columns) + 16);
+            b2 = Vector512.Load(b + (2 * CpuTile.Columns) + 32);
+            AddProducts(TLeft.Element(a, 0, 0, 2, step2), b0, b1, b2, ref c00, ref c01, ref c02);
+            AddProducts(TLeft.Element(a, 1, row1, 2, step2), b0, b1, b2, ref c10, ref c11, ref c12);
+            AddProducts(TLeft.Element(a, 2, row2, 2, step2), b0, b1, b2, ref c20, ref c21, ref c22);
+            AddProducts(TLeft.Element(a, 3, row3, 2, step2), b0, b1, b2, ref c30, ref c31, ref c32);
+            AddProducts(TLeft.Element(a, 4, row4, 2, step2), b0, b1, b2, ref c40, ref c41, ref c42);
+            AddProducts(TLeft.Element(a, 5, row5, 2, step2), b0, b1, b2, ref c50, ref c51, ref c52);
+            AddProducts(TLeft.Element(a, 6, row6, 2, step2), b0, b1, b2, ref c60, ref c61, ref c62);
+            AddProducts(TLeft.Element(a, 7, row7, 2, step2), b0, b1, b2, ref c70, ref c71, ref c72);
+            b0 = Vector512.Load(b + (3 * CpuTile.Columns));
+            b1 = Vector512.Load(b + (3 * CpuTile.Columns) + 16);
+            b2 = Vector512.Load(b + (3 * CpuTile.Columns) + 32);
+            AddProducts(TLeft.Element(a, 0, 0, 3, step3), b0, b1, b2, ref c00, ref c01, ref c02);
+            AddProducts(TLeft.Element(a, 1, row1, 3, step3), b0, b1, b2, ref c10, ref c11, ref c12);
+            AddProducts(TLeft.Element(a, 2, row2, 3, step3), b0, b1, b2, ref c20, ref c21, ref c22);
+            AddProducts(TLeft.Element(a, 3, row3, 3, step3), b0, b1, b2, ref c30, ref c31, ref c32);
+            AddProducts(TLeft.Element(a, 4, row4, 3, step3), b0, b1, b2, ref c40, ref c41, ref c42);
+            AddProducts(TLeft.Element(a, 5, row5, 3, step3), b0, b1, b2, ref c50, ref c51, ref c52);
+            AddProducts(TLeft.Element(a, 6, row6, 3, step3), b0, b1, b2, ref c60, ref c61, ref c62);
+            AddProducts(TLeft.Element(a, 7, row7, 3, step3), b0, b1, b2, ref c70, ref c71, ref c72);
+            next += nextStride;
+            lines++;
+            a = TLeft.Next(a, CpuTile.StepsPerRound, step1);
+            b += CpuTile.StepsPerRound * CpuTile.Columns;
         }
 
-        if (k > 0)
+        for (; k > 0; k--)
         {
             Vector512<float> b0 = Vector512.Load(b);
             Vector512<float> b1 = Vector512.Load(b + 16);
             Vector512<float> b2 = Vector512.Load(b + 32);
-            Vector512<float> a0 = Vector512.Create(a[0]);
-            c00 = Avx512F.FusedMultiplyAdd(a0, b0, c00);
-            c01 = Avx512F.FusedMultiplyAdd(a0, b1, c01);
-            c02 = Avx512F.FusedMultiplyAdd(a0, b2, c02);
-            Vector512<float> a1 = Vector512.Create(a[row1]);
-            c10 = Avx512F.FusedMultiplyAdd(a1, b0, c10);
-            c11 = Avx512F.FusedMultiplyAdd(a1, b1, c11);
-            c12 = Avx512F.FusedMultiplyAdd(a1, b2, c12);
-            Vector512<float> a2 = Vector512.Create(a[row2]);
-            c20 = Avx512F.FusedMultiplyAdd(a2, b0, c20);
-            c21 = Avx512F.FusedMultiplyAdd(a2, b1, c21);
-            c22 = Avx512F.FusedMultiplyAdd(a2, b2, c22);
-            Vector512<float> a3 = Vector512.Create(a[row3]);
-            c30 = Avx512F.FusedMultiplyAdd(a3, b0, c30);
-            c31 = Avx512F.FusedMultiplyAdd(a3, b1, c31);
-            c32 = Avx512F.FusedMultiplyAdd(a3, b2, c32);
-            Vector512<float> a4 = Vector512.Create(a[row4]);
-            c40 = Avx512F.FusedMultiplyAdd(a4, b0, c40);
-            c41 = Avx512F.FusedMultiplyAdd(a4, b1, c41);
-            c42 = Avx512F.FusedMultiplyAdd(a4, b2, c42);
-            Vector512<float> a5 = Vector512.Create(a[row5]);
-            c50 = Avx512F.FusedMultiplyAdd(a5, b0, c50);
-            c51 = Avx512F.FusedMultiplyAdd(a5, b1, c51);
-            c52 = Avx512F.FusedMultiplyAdd(a5, b2, c52);
-            Vector512<float> a6 = Vector512.Create(a[row6]);
-            c60 = Avx512F.FusedMultiplyAdd(a6, b0, c60);
-            c61 = Avx512F.FusedMultiplyAdd(a6, b1, c61);
-            c62 = Avx512F.FusedMultiplyAdd(a6, b2, c62);
-            Vector512<float> a7 = Vector512.Create(a[row7]);
-            c70 = Avx512F.FusedMultiplyAdd(a7, b0, c70);
-            c71 = Avx512F.FusedMultiplyAdd(a7, b1, c71);
-            c72 = Avx512F.FusedMultiplyAdd(a7, b2, c72);
-        }
-
-        for (float* level = c + (merges * CpuTile.Elements); level > c;)
-        {
-            level -= CpuTile.Elements;
-            c00 = Avx512F.Add(Vector512.Load(level), c00);
-            c01 = Avx512F.Add(Vector512.Load(level + 16), c01);
-            c02 = Avx512F.Add(Vector512.Load(level + 32), c02);
-            c10 = Avx512F.Add(Vector512.Load(level + 48), c10);
-            c11 = Avx512F.Add(Vector512.Load(level + 64), c11);
-            c12 = Avx512F.Add(Vector512.Load(level + 80), c12);
-            c20 = Avx512F.Add(Vector512.Load(level + 96), c20);
-            c21 = Avx512F.Add(Vector512.Load(level + 112), c21);
-            c22 = Avx512F.Add(Vector512.Load(level + 128), c22);
-            c30 = Avx512F.Add(Vector512.Load(level + 144), c30);
-            c31 = Avx512F.Add(Vector512.Load(level + 160), c31);
-            c32 = Avx512F.Add(Vector512.Load(level + 176), c32);
-            c40 = Avx512F.Add(Vector512.Load(level + 192), c40);
-            c41 = Avx512F.Add(Vector512.Load(level + 208), c41);
-            c42 = Avx512F.Add(Vector512.Load(level + 224), c42);
-            c50 = Avx512F.Add(Vector512.Load(level + 240), c50);
-            c51 = Avx512F.Add(Vector512.Load(level + 256), c51);
-            c52 = Avx512F.Add(Vector512.Load(level + 272), c52);
-            c60 = Avx512F.Add(Vector512.Load(level + 288), c60);
-            c61 = Avx512F.Add(Vector512.Load(level + 304), c61);
-            c62 = Avx512F.Add(Vector512.Load(level + 320), c62);
-            c70 = Avx512F.Add(Vector512.Load(level + 336), c70);
-            c71 = Avx512F.Add(Vector512.Load(level + 352), c71);
-            c72 = Avx512F.Add(Vector512.Load(level + 368), c72);
-        }
-
-        float* target = c;
-        c00.Store(target);
-        c01.Store(target + 16);
-        c02.Store(target + 32);
-        target += stride;
-        c10.Store(target);
-        c11.Store(target + 16);
-        c12.Store(target + 32);
-        target += stride;
-        c20.Store(target);
-        c21.Store(target + 16);
-        c22.Store(target + 32);
-        target += stride;
-        c30.Store(target);
-        c31.Store(target + 16);
-        c32.Store(target + 32);
-        target += stride;
-        c40.Store(target);
-        c41.Store(target + 16);
-        c42.Store(target + 32);
-        target += stride;
-        c50.Store(target);
-        c51.Store(target + 16);
-        c52.Store(target + 32);
-        target += stride;
-        c60.Store(target);
-        c61.Store(target + 16);
-        c62.Store(target + 32);
-        target += stride;
-        c70.Store(target);
-        c71.Store(target + 16);
-        c72.Store(target + 32);
-    }
-
-    // A third of a tile, for the last columns of a matrix: eight chains are just enough to hide the latency of an addition.
-    private static void Run8x16(float* c, nint stride, CpuLeft left, float* b, nint count, bool accumulate, int merges)
-    {
-        Vector512<float> c00 = Vector512<float>.Zero;
-        Vector512<float> c10 = Vector512<float>.Zero;
-        Vector512<float> c20 = Vector512<float>.Zero;
-        Vector512<float> c30 = Vector512<float>.Zero;
-        Vector512<float> c40 = Vector512<float>.Zero;
-        Vector512<float> c50 = Vector512<float>.Zero;
-        Vector512<float> c60 = Vector512<float>.Zero;
-        Vector512<float> c70 = Vector512<float>.Zero;
-        if (accumulate)
-        {
-            float* source = c;
-            c00 = Vector512.Load(source);
-            source += stride;
-            c10 = Vector512.Load(source);
-            source += stride;
-            c20 = Vector512.Load(source);
-            source += stride;
-            c30 = Vector512.Load(source);
-            source += stride;
-            c40 = Vector512.Load(source);
-            source += stride;
-            c50 = Vector512.Load(source);
-            source += stride;
-            c60 = Vector512.Load(source);
-            source += stride;
-            c70 = Vector512.Load(source);
-        }
-
-        float* a = left.Start;
-        nint row1 = left.RowStride;
-        nint row2 = row1 + left.RowStride;
-        nint row3 = row2 + left.RowStride;
-        nint row4 = row3 + left.RowStride;
-        nint row5 = row4 + left.RowStride;
-        nint row6 = row5 + left.RowStride;
-        nint row7 = row6 + left.RowStride;
-        for (nint k = count; k > 0; k--)
-        {
-            Vector512<float> b0 = Vector512.Load(b);
-            Vector512<float> a0 = Vector512.Create(a[0]);
-            c00 = Avx512F.FusedMultiplyAdd(a0, b0, c00);
-            Vector512<float> a1 = Vector512.Create(a[row1]);
-            c10 = Avx512F.FusedMultiplyAdd(a1, b0, c10);
-            Vector512<float> a2 = Vector512.Create(a[row2]);
-            c20 = Avx512F.FusedMultiplyAdd(a2, b0, c20);
-            Vector512<float> a3 = Vector512.Create(a[row3]);
-            c30 = Avx512F.FusedMultiplyAdd(a3, b0, c30);
-            Vector512<float> a4 = Vector512.Create(a[row4]);
-            c40 = Avx512F.FusedMultiplyAdd(a4, b0, c40);
-            Vector512<float> a5 = Vector512.Create(a[row5]);
-            c50 = Avx512F.FusedMultiplyAdd(a5, b0, c50);
-            Vector512<float> a6 = Vector512.Create(a[row6]);
-            c60 = Avx512F.FusedMultiplyAdd(a6, b0, c60);
-            Vector512<float> a7 = Vector512.Create(a[row7]);
-            c70 = Avx512F.FusedMultiplyAdd(a7, b0, c70);
-            a += left.Step;
+            AddProducts(TLeft.Element(a, 0, 0, 0, 0), b0, b1, b2, ref c00, ref c01, ref c02);
+            AddProducts(TLeft.Element(a, 1, row1, 0, 0), b0, b1, b2, ref c10, ref c11, ref c12);
+            AddProducts(TLeft.Element(a, 2, row2, 0, 0), b0, b1, b2, ref c20, ref c21, ref c22);
+            AddProducts(TLeft.Element(a, 3, row3, 0, 0), b0, b1, b2, ref c30, ref c31, ref c32);
+            AddProducts(TLeft.Element(a, 4, row4, 0, 0), b0, b1, b2, ref c40, ref c41, ref c42);
+            AddProducts(TLeft.Element(a, 5, row5, 0, 0), b0, b1, b2, ref c50, ref c51, ref c52);
+            AddProducts(TLeft.Element(a, 6, row6, 0, 0), b0, b1, b2, ref c60, ref c61, ref c62);
+            AddProducts(TLeft.Element(a, 7, row7, 0, 0), b0, b1, b2, ref c70, ref c71, ref c72);
+            a = TLeft.Next(a, 1, step1);
             b += CpuTile.Columns;
         }
 
-        for (float* level = c + (merges * CpuTile.Elements); level > c;)
+        for (float* level = levels + (merges * CpuTile.Elements); level > levels;)
         {
             level -= CpuTile.Elements;
-            c00 = Avx512F.Add(Vector512.Load(level), c00);
-            c10 = Avx512F.Add(Vector512.Load(level + 48), c10);
-            c20 = Avx512F.Add(Vector512.Load(level + 96), c20);
-            c30 = Avx512F.Add(Vector512.Load(level + 144), c30);
-            c40 = Avx512F.Add(Vector512.Load(level + 192), c40);
-            c50 = Avx512F.Add(Vector512.Load(level + 240), c50);
-            c60 = Avx512F.Add(Vector512.Load(level + 288), c60);
-            c70 = Avx512F.Add(Vector512.Load(level + 336), c70);
+            Add(level, ref c00, ref c01, ref c02);
+            Add(level + CpuTile.Columns, ref c10, ref c11, ref c12);
+            Add(level + (2 * CpuTile.Columns), ref c20, ref c21, ref c22);
+            Add(level + (3 * CpuTile.Columns), ref c30, ref c31, ref c32);
+            Add(level + (4 * CpuTile.Columns), ref c40, ref c41, ref c42);
+            Add(level + (5 * CpuTile.Columns), ref c50, ref c51, ref c52);
+            Add(level + (6 * CpuTile.Columns), ref c60, ref c61, ref c62);
+            Add(level + (7 * CpuTile.Columns), ref c70, ref c71, ref c72);
         }
 
-        float* target = c;
-        c00.Store(target);
-        target += stride;
-        c10.Store(target);
-        target += stride;
-        c20.Store(target);
-        target += stride;
-        c30.Store(target);
-        target += stride;
-        c40.Store(target);
-        target += stride;
-        c50.Store(target);
-        target += stride;
-        c60.Store(target);
-        target += stride;
-        c70.Store(target);
+        if (adds)
+        {
+            Add(c, ref c00, ref c01, ref c02);
+            Add(c + stride, ref c10, ref c11, ref c12);
+            Add(c + (2 * stride), ref c20, ref c21, ref c22);
+            Add(c + (3 * stride), ref c30, ref c31, ref c32);
+            Add(c + (4 * stride), ref c40, ref c41, ref c42);
+            Add(c + (5 * stride), ref c50, ref c51, ref c52);
+            Add(c + (6 * stride), ref c60, ref c61, ref c62);
+            Add(c + (7 * stride), ref c70, ref c71, ref c72);
+        }
+
+        Store(c, c00, c01, c02);
+        Store(c + stride, c10, c11, c12);
+        Store(c + (2 * stride), c20, c21, c22);
+        Store(c + (3 * stride), c30, c31, c32);
+        Store(c + (4 * stride), c40, c41, c42);
+        Store(c + (5 * stride), c50, c51, c52);
+        Store(c + (6 * stride), c60, c61, c62);
+        Store(c + (7 * stride), c70, c71, c72);
+    }
+
+    // A third of a tile, for the last columns of a matrix: eight chains are just enough to hide the latency of an addition.
+    private static void Run8x16(
+        float* c, nint stride, in CpuLeft left, float* b, nint count, bool continues, float* levels, int merges, bool adds)
+    {
+        Vector512<float> c0 = continues ? Vector512.Load(c) : Vector512<float>.Zero;
+        Vector512<float> c1 = continues ? Vector512.Load(c + stride) : Vector512<float>.Zero;
+        Vector512<float> c2 = continues ? Vector512.Load(c + (2 * stride)) : Vector512<float>.Zero;
+        Vector512<float> c3 = continues ? Vector512.Load(c + (3 * stride)) : Vector512<float>.Zero;
+        Vector512<float> c4 = continues ? Vector512.Load(c + (4 * stride)) : Vector512<float>.Zero;
+        Vector512<float> c5 = continues ? Vector512.Load(c + (5 * stride)) : Vector512<float>.Zero;
+        Vector512<float> c6 = continues ? Vector512.Load(c + (6 * stride)) : Vector512<float>.Zero;
+        Vector512<float> c7 = continues ? Vector512.Load(c + (7 * stride)) : Vector512<float>.Zero;
+        float* a = left.Start;
+        nint step = left.Step;
+        nint row1 = left.RowStride;
+        nint row2 = row1 + row1;
+        nint row3 = row2 + row1;
+        nint row4 = row3 + row1;
+        nint row5 = row4 + row1;
+        nint row6 = row5 + row1;
+        nint row7 = row6 + row1;
+        for (nint k = count; k > 0; k--)
+        {
+            Vector512<float> b0 = Vector512.Load(b);
+            c0 = Avx512F.FusedMultiplyAdd(Vector512.Create(a[0]), b0, c0);
+            c1 = Avx512F.FusedMultiplyAdd(Vector512.Create(a[row1]), b0, c1);
+            c2 = Avx512F.FusedMultiplyAdd(Vector512.Create(a[row2]), b0, c2);
+            c3 = Avx512F.FusedMultiplyAdd(Vector512.Create(a[row3]), b0, c3);
+            c4 = Avx512F.FusedMultiplyAdd(Vector512.Create(a[row4]), b0, c4);
+            c5 = Avx512F.FusedMultiplyAdd(Vector512.Create(a[row5]), b0, c5);
+            c6 = Avx512F.FusedMultiplyAdd(Vector512.Create(a[row6]), b0, c6);
+            c7 = Avx512F.FusedMultiplyAdd(Vector512.Create(a[row7]), b0, c7);
+            a += step;
+            b += CpuTile.Columns;
+        }
+
+        for (float* level = levels + (merges * CpuTile.Elements); level > levels;)
+        {
+            level -= CpuTile.Elements;
+            c0 = Avx512F.Add(Vector512.Load(level), c0);
+            c1 = Avx512F.Add(Vector512.Load(level + CpuTile.Columns), c1);
+            c2 = Avx512F.Add(Vector512.Load(level + (2 * CpuTile.Columns)), c2);
+            c3 = Avx512F.Add(Vector512.Load(level + (3 * CpuTile.Columns)), c3);
+            c4 = Avx512F.Add(Vector512.Load(level + (4 * CpuTile.Columns)), c4);
+            c5 = Avx512F.Add(Vector512.Load(level + (5 * CpuTile.Columns)), c5);
+            c6 = Avx512F.Add(Vector512.Load(level + (6 * CpuTile.Columns)), c6);
+            c7 = Avx512F.Add(Vector512.Load(level + (7 * CpuTile.Columns)), c7);
+        }
+
+        if (adds)
+        {
+            c0 = Avx512F.Add(Vector512.Load(c), c0);
+            c1 = Avx512F.Add(Vector512.Load(c + stride), c1);
+            c2 = Avx512F.Add(Vector512.Load(c + (2 * stride)), c2);
+            c3 = Avx512F.Add(Vector512.Load(c + (3 * stride)), c3);
+            c4 = Avx512F.Add(Vector512.Load(c + (4 * stride)), c4);
+            c5 = Avx512F.Add(Vector512.Load(c + (5 * stride)), c5);
+            c6 = Avx512F.Add(Vector512.Load(c + (6 * stride)), c6);
+            c7 = Avx512F.Add(Vector512.Load(c + (7 * stride)), c7);
+        }
+
+        c0.Store(c);
+        c1.Store(c + stride);
+        c2.Store(c + (2 * stride));
+        c3.Store(c + (3 * stride));
+        c4.Store(c + (4 * stride));
+        c5.Store(c + (5 * stride));
+        c6.Store(c + (6 * stride));
+        c7.Store(c + (7 * stride));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void AddProducts(
+        float a, Vector512<float> b0, Vector512<float> b1, Vector512<float> b2, ref Vector512<float> c0, ref Vector512<float> c1, ref Vector512<float> c2)
+    {
+        Vector512<float> factor = Vector512.Create(a);
+        c0 = Avx512F.FusedMultiplyAdd(factor, b0, c0);
+        c1 = Avx512F.FusedMultiplyAdd(factor, b1, c1);
+        c2 = Avx512F.FusedMultiplyAdd(factor, b2, c2);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Load(float* source, ref Vector512<float> c0, ref Vector512<float> c1, ref Vector512<float> c2)
+    {
+        c0 = Vector512.Load(source);
+        c1 = Vector512.Load(source + 16);
+        c2 = Vector512.Load(source + 32);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Add(float* source, ref Vector512<float> c0, ref Vector512<float> c1, ref Vector512<float> c2)
+    {
+        c0 = Avx512F.Add(Vector512.Load(source), c0);
+        c1 = Avx512F.Add(Vector512.Load(source + 16), c1);
+        c2 = Avx512F.Add(Vector512.Load(source + 32), c2);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Store(float* target, Vector512<float> c0, Vector512<float> c1, Vector512<float> c2)
+    {
+        c0.Store(target);
+        c1.Store(target + 16);
+        c2.Store(target + 32);
+    }
+
+    // Panels of eight vectors, packed.
+    private readonly struct Packed : ICpuLeftLayout
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public static float Element(float* round, int i, nint row, int u, nint step) => round[(u * CpuTile.Rows) + i];
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public static float* Next(float* round, int steps, nint step) => round + (steps * CpuTile.Rows);
+    }
+
+    // Rows of a matrix.
+    private readonly struct Rows : ICpuLeftLayout
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public static float Element(float* round, int i, nint row, int u, nint step) => *(round + row + u);
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public static float* Next(float* round, int steps, nint step) => round + steps;
+    }
+
+    // Columns of a matrix.
+    private readonly struct Steps : ICpuLeftLayout
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public static float Element(float* round, int i, nint row, int u, nint step) => *(round + step + i);
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public static float* Next(float* round, int steps, nint step) => round + (steps * step);
     }
 }
