@@ -7,17 +7,18 @@ namespace Camels.Kernels;
 
 /// <summary>
 /// The product of few rows (decoding), where every weight is used so seldom that reading it from memory is the cost: one cache line of each
-/// of 16 outputs at a time is transposed in registers and used at once, while as many lines of the next 16 outputs are fetched. The processor
-/// alone, which sees 16 short streams, fetches at little more than half the speed of memory. The chains are those of <see cref="CpuTile"/>.
+/// of 16 outputs at a time is transposed in registers, while as many lines of the outputs that come next are fetched. The processor alone,
+/// which sees 16 short streams, fetches at little more than half the speed of memory. One row is summed at once; for several, the
+/// transposed weights make the panel of a tile. The chains are those of <see cref="CpuTile"/>.
 /// </summary>
 internal static unsafe class CpuFewRows
 {
-    /// <summary>Most rows for which this is faster than packing.</summary>
-    public const int MostRows = CpuTile.Rows - 1;
+    /// <summary>Most rows for which this is faster than packing beside the products.</summary>
+    public const int MostRows = 64;
 
     private const int Width = 16;                   // outputs of a block
+    private const int OutputsPerPart = CpuTile.Columns;
     private const int LineBytes = 64;
-    private const int OutputsPerPart = 4 * Width;
 
     /// <summary>True where <see cref="Run"/> takes the product.</summary>
     public static bool Takes(int rows, CpuOperand left, CpuOperand right) =>
@@ -27,26 +28,24 @@ internal static unsafe class CpuFewRows
     public static void Run(Device device, Tensor result, CpuOperand left, CpuOperand right, int steps, bool accumulate, CpuEpilogue epilogue)
     {
         (int rows, int columns) = result.Rank2();
-        if (left.DType != DType.F32)
-        {
-            Tensor narrow = new(left.Address, left.DType, new Shape(rows, steps));
-            Tensor wide = new((nint)device.Scratch.Left, DType.F32, narrow.Shape);
-            Cast.Forward(device.Stream, y: wide, x: narrow);
-            left = CpuOperand.RowsOf(wide);
-        }
 
+        // In scratch memory even if it is single precision already: a tile reads eight rows, and the last of them may not exist.
+        Tensor narrow = new(left.Address, left.DType, new Shape(rows, steps));
+        Tensor wide = new((nint)device.Scratch.Left, DType.F32, narrow.Shape);
+        Cast.Forward(device.Stream, y: wide, x: narrow);
         FewRowsWork work = new()
         {
             Result = result.Pointer<float>(),
             Rows = rows,
             Columns = columns,
-            Left = (float*)left.Address,
-            LeftStride = left.Stride,
+            Left = wide.Pointer<float>(),
             Right = right,
             Steps = steps,
             Accumulate = accumulate,
-            Workers = device.Workers.Count,
             Epilogue = epilogue,
+            Workers = device.Workers.Count,
+            Scratch = device.Scratch,
+            Number = device.Scratch.NextNumber(),
         };
         device.Workers.Run(ref work, CpuPanels.Count(columns, OutputsPerPart));
     }
@@ -57,147 +56,177 @@ internal static unsafe class CpuFewRows
         public int Rows;
         public int Columns;
         public float* Left;
-        public nint LeftStride;
         public CpuOperand Right;
         public int Steps;
         public bool Accumulate;
-        public int Workers;
         public CpuEpilogue Epilogue;
+        public int Workers;
+        public CpuScratch Scratch;
+        public long Number;
 
         public readonly void Run(int part, int worker)
         {
-            int end = Math.Min(Columns, (part + 1) * OutputsPerPart);
-            for (int column = part * OutputsPerPart; column < end; column += Width)
+            if (Right.DType == DType.F32)
             {
-                // Behind its part a thread usually finds the one that the others have not begun.
-                int next = column + Width < end ? column + Width : ((part + Workers) * OutputsPerPart);
-                byte* ahead = (byte*)Right.From(next, k: 0).Address;
-                if (Right.DType == DType.F32)
+                RunPart<Single>(part, worker);
+            }
+            else
+            {
+                RunPart<Narrow>(part, worker);
+            }
+        }
+
+        private readonly void RunPart<T>(int part, int worker)
+            where T : struct, IWeights
+        {
+            int first = part * OutputsPerPart;
+            int outputs = Math.Min(OutputsPerPart, Columns - first);
+            if (Rows == 1)
+            {
+                for (int column = 0; column < outputs; column += Width)
                 {
-                    RunBlock<Single>(column, Math.Min(Width, end - column), ahead);
+                    AddToRow<T>(first + column, Math.Min(Width, outputs - column), Ahead<T>(part, column, outputs));
                 }
-                else
+
+                return;
+            }
+
+            int k = 0;
+            do
+            {
+                int steps = Math.Min(CpuChunk.StepsPerBlock, Steps - k);
+                float* panel = Scratch.NewPanel(worker, (Number, part, k));
+                for (int column = 0; column < outputs; column += Width)
                 {
-                    RunBlock<Narrow>(column, Math.Min(Width, end - column), ahead);
+                    Pack<T>(panel + column, first + column, Math.Min(Width, outputs - column), k, steps, Ahead<T>(part, column, outputs));
                 }
+
+                CpuChainCell cell = new()
+                {
+                    Result = new CpuTarget(Result + first, Columns),
+                    Accumulate = Accumulate || k > 0,
+                    Epilogue = k + steps == Steps ? Epilogue.At(row: 0, first) : default,
+                };
+                for (int row = 0; row < Rows; row += CpuTile.Rows)
+                {
+                    CpuLeft left = CpuLeft.InPlace(LeftFrom(row, k));
+                    cell.Run(row, column: 0, Math.Min(CpuTile.Rows, Rows - row), outputs, left, panel, steps);
+                }
+
+                k += CpuChunk.StepsPerBlock;
+            }
+            while (k < Steps);
+        }
+
+        private readonly CpuOperand LeftFrom(int row, int k) =>
+            CpuOperand.RowsOf(new Tensor((nint)Left, DType.F32, new Shape(Rows, Steps))).From(row, k);
+
+        // Bytes from a block to what its thread reads next: behind its part usually the one that the other threads have not begun.
+        private readonly nint Ahead<T>(int part, int column, int outputs)
+            where T : struct, IWeights
+        {
+            bool isLast = column + Width >= outputs;
+            return (isLast ? ((part + Workers) * OutputsPerPart) - (part * OutputsPerPart) - column : Width) * RowBytes<T>();
+        }
+
+        private readonly nint RowBytes<T>()
+            where T : struct, IWeights => Right.Stride * LineBytes / T.StepsPerLine;
+
+        // The weights of the block's outputs, from step k on. The last output stands in for those that do not exist.
+        private readonly void Rows16<T>(byte** rows, int column, int outputs, int k)
+            where T : struct, IWeights
+        {
+            byte* first = (byte*)Right.From(column, k).Address;
+            nint rowBytes = RowBytes<T>();
+            for (int i = 0; i < Width; i++)
+            {
+                rows[i] = first + (Math.Min(i, outputs - 1) * rowBytes);
             }
         }
 
         [SkipLocalsInit]
-        private readonly void RunBlock<T>(int column, int outputs, byte* ahead)
+        private readonly void AddToRow<T>(int column, int outputs, nint ahead)
             where T : struct, IWeights
         {
             byte** rows = stackalloc byte*[Width];
-            byte* first = (byte*)Right.From(column, k: 0).Address;
-            nint stride = Right.Stride * LineBytes / T.StepsPerLine;
-            for (int i = 0; i < Width; i++)
+            Rows16<T>(rows, column, outputs, k: 0);
+            float* sums = stackalloc float[Width];
+            Span<float> result = new(Result + column, outputs);
+            Vector512<float>.Zero.Store(sums);
+            if (Accumulate)
             {
-                rows[i] = first + (Math.Min(i, outputs - 1) * stride);
+                result.CopyTo(new Span<float>(sums, Width));
             }
 
-            float* sums = stackalloc float[MostRows * Width];
-            Load(sums, column, outputs);
-            float* steps = stackalloc float[T.StepsPerLine * Width];
             int lines = Steps / T.StepsPerLine;
-            if (Rows == 1)
-            {
-                RunLines<T, AddToRow>(Vector512.Load(sums), Left, rows, line: 0, lines, ahead).Store(sums);
-            }
-
-            for (int line = 0; Rows > 1 && line < lines; line++)
-            {
-                _ = RunLines<T, Keep>(default, steps, rows, line, line + 1, ahead);
-                AddSteps(sums, steps, T.StepsPerLine, Left + (line * T.StepsPerLine), LeftStride, Rows);
-            }
-
+            Vector512<float> sum = RunLines<T, Sum>(Vector512.Load(sums), Left, rows, lines, ahead);
+            float* step = stackalloc float[Width];
             for (int k = lines * T.StepsPerLine; k < Steps; k++)
             {
-                for (int i = 0; i < Width; i++)
-                {
-                    steps[i] = T.LoadOne(rows[i], k);
-                }
-
-                AddSteps(sums, steps, count: 1, Left + k, LeftStride, Rows);
-            }
-
-            if (Epilogue.Exists)
-            {
-                Epilogue.Finish(sums, Width, row: 0, column, Rows, outputs);
-                return;
-            }
-
-            for (int row = 0; row < Rows; row++)
-            {
-                new ReadOnlySpan<float>(sums + (row * Width), outputs).CopyTo(new Span<float>(Result + ((nint)row * Columns) + column, outputs));
-            }
-        }
-
-        private readonly void Load(float* sums, int column, int outputs)
-        {
-            new Span<float>(sums, Rows * Width).Clear();
-            for (int row = 0; Accumulate && row < Rows; row++)
-            {
-                new ReadOnlySpan<float>(Result + ((nint)row * Columns) + column, outputs).CopyTo(new Span<float>(sums + (row * Width), outputs));
-            }
-        }
-    }
-
-    // Four steps a round, all addresses in registers: the chain of one row should be what a block waits for, and nothing else.
-    [MethodImpl(MethodImplOptions.NoInlining | MethodImplOptions.AggressiveOptimization)]
-    private static void AddSteps(float* sums, float* steps, int count, float* left, nint leftStride, int rows)
-    {
-        for (int row = 0; row < rows; row++)
-        {
-            Vector512<float> sum = Vector512.Load(sums);
-            float* weights = steps;
-            int k = 0;
-            for (; k <= count - 4; k += 4)
-            {
-                sum = Avx512F.FusedMultiplyAdd(Vector512.Create(left[k]), Vector512.Load(weights), sum);
-                sum = Avx512F.FusedMultiplyAdd(Vector512.Create(left[k + 1]), Vector512.Load(weights + Width), sum);
-                sum = Avx512F.FusedMultiplyAdd(Vector512.Create(left[k + 2]), Vector512.Load(weights + (2 * Width)), sum);
-                sum = Avx512F.FusedMultiplyAdd(Vector512.Create(left[k + 3]), Vector512.Load(weights + (3 * Width)), sum);
-                weights += 4 * Width;
-            }
-
-            for (; k < count; k++)
-            {
-                sum = Avx512F.FusedMultiplyAdd(Vector512.Create(left[k]), Vector512.Load(weights), sum);
-                weights += Width;
+                LoadStep<T>(step, rows, k);
+                sum = Avx512F.FusedMultiplyAdd(Vector512.Create(Left[k]), Vector512.Load(step), sum);
             }
 
             sum.Store(sums);
-            sums += Width;
-            left += leftStride;
+            if (Epilogue.Exists)
+            {
+                Epilogue.Finish(sums, Width, row: 0, column, rows: 1, outputs);
+                return;
+            }
+
+            new ReadOnlySpan<float>(sums, outputs).CopyTo(result);
+        }
+
+        [SkipLocalsInit]
+        private readonly void Pack<T>(float* panel, int column, int outputs, int k, int steps, nint ahead)
+            where T : struct, IWeights
+        {
+            byte** rows = stackalloc byte*[Width];
+            Rows16<T>(rows, column, outputs, k);
+            int lines = steps / T.StepsPerLine;
+            _ = RunLines<T, Panel>(default, panel, rows, lines, ahead);
+            for (int i = lines * T.StepsPerLine; i < steps; i++)
+            {
+                LoadStep<T>(panel + (i * CpuTile.Columns), rows, i);
+            }
+        }
+
+        private static void LoadStep<T>(float* step, byte** rows, int k)
+            where T : struct, IWeights
+        {
+            for (int i = 0; i < Width; i++)
+            {
+                step[i] = T.LoadOne(rows[i], k);
+            }
         }
     }
 
-    // The lines of 16 outputs become the 16 weights of each step: pairs of rows, then fours, then quarters of registers.
+    // The lines of 16 outputs become the 16 weights of each step: pairs of rows, then fours, then quarters of registers. What lies ahead of
+    // each line is fetched.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static Vector512<float> RunLines<T, TUse>(Vector512<float> sum, float* memory, byte** rows, nint line, nint end, byte* ahead)
+    private static Vector512<float> RunLines<T, TUse>(Vector512<float> sum, float* memory, byte** rows, nint lines, nint ahead)
         where T : struct, IWeights
         where TUse : struct, IUse
     {
-        for (; line < end; line++)
+        for (nint line = 0; line < lines; line++)
         {
-            byte* next = ahead + (line * Width * LineBytes);
             nint at = line * LineBytes;
-            Vector512<float> r0 = Line(rows[0] + at, next + (0 * LineBytes));
-            Vector512<float> r1 = Line(rows[1] + at, next + (1 * LineBytes));
-            Vector512<float> r2 = Line(rows[2] + at, next + (2 * LineBytes));
-            Vector512<float> r3 = Line(rows[3] + at, next + (3 * LineBytes));
-            Vector512<float> r4 = Line(rows[4] + at, next + (4 * LineBytes));
-            Vector512<float> r5 = Line(rows[5] + at, next + (5 * LineBytes));
-            Vector512<float> r6 = Line(rows[6] + at, next + (6 * LineBytes));
-            Vector512<float> r7 = Line(rows[7] + at, next + (7 * LineBytes));
-            Vector512<float> r8 = Line(rows[8] + at, next + (8 * LineBytes));
-            Vector512<float> r9 = Line(rows[9] + at, next + (9 * LineBytes));
-            Vector512<float> r10 = Line(rows[10] + at, next + (10 * LineBytes));
-            Vector512<float> r11 = Line(rows[11] + at, next + (11 * LineBytes));
-            Vector512<float> r12 = Line(rows[12] + at, next + (12 * LineBytes));
-            Vector512<float> r13 = Line(rows[13] + at, next + (13 * LineBytes));
-            Vector512<float> r14 = Line(rows[14] + at, next + (14 * LineBytes));
-            Vector512<float> r15 = Line(rows[15] + at, next + (15 * LineBytes));
+            Vector512<float> r0 = Line(rows[0] + at, ahead);
+            Vector512<float> r1 = Line(rows[1] + at, ahead);
+            Vector512<float> r2 = Line(rows[2] + at, ahead);
+            Vector512<float> r3 = Line(rows[3] + at, ahead);
+            Vector512<float> r4 = Line(rows[4] + at, ahead);
+            Vector512<float> r5 = Line(rows[5] + at, ahead);
+            Vector512<float> r6 = Line(rows[6] + at, ahead);
+            Vector512<float> r7 = Line(rows[7] + at, ahead);
+            Vector512<float> r8 = Line(rows[8] + at, ahead);
+            Vector512<float> r9 = Line(rows[9] + at, ahead);
+            Vector512<float> r10 = Line(rows[10] + at, ahead);
+            Vector512<float> r11 = Line(rows[11] + at, ahead);
+            Vector512<float> r12 = Line(rows[12] + at, ahead);
+            Vector512<float> r13 = Line(rows[13] + at, ahead);
+            Vector512<float> r14 = Line(rows[14] + at, ahead);
+            Vector512<float> r15 = Line(rows[15] + at, ahead);
             Vector512<float> l0 = Avx512F.UnpackLow(r0, r1), h0 = Avx512F.UnpackHigh(r0, r1);
             Vector512<float> l1 = Avx512F.UnpackLow(r2, r3), h1 = Avx512F.UnpackHigh(r2, r3);
             Vector512<float> l2 = Avx512F.UnpackLow(r4, r5), h2 = Avx512F.UnpackHigh(r4, r5);
@@ -250,9 +279,9 @@ internal static unsafe class CpuFewRows
         : Avx512F.UnpackLow(first.AsDouble(), second.AsDouble()).AsSingle();
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector512<float> Line(byte* line, byte* next)
+    private static Vector512<float> Line(byte* line, nint ahead)
     {
-        Sse.Prefetch0(next);
+        Sse.Prefetch0(line + ahead);
         return Vector512.Load(line).AsSingle();
     }
 
@@ -290,7 +319,7 @@ internal static unsafe class CpuFewRows
     }
 
     // They are multiplied with the one row's factors and added to its sum.
-    private readonly struct AddToRow : IUse
+    private readonly struct Sum : IUse
     {
         public static int ElementsPerStep => 1;
 
@@ -308,10 +337,10 @@ internal static unsafe class CpuFewRows
         }
     }
 
-    // They are kept for several rows.
-    private readonly struct Keep : IUse
+    // They are kept, for several rows.
+    private readonly struct Panel : IUse
     {
-        public static int ElementsPerStep => Width;
+        public static int ElementsPerStep => CpuTile.Columns;
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public static Vector512<float> Take<T>(Vector512<float> sum, float* memory, int place, Vector512<float> weights)
@@ -319,12 +348,12 @@ internal static unsafe class CpuFewRows
         {
             if (T.StepsPerLine == Width)
             {
-                weights.Store(memory + (place * Width));
+                weights.Store(memory + (place * CpuTile.Columns));
                 return sum;
             }
 
-            Earlier(weights).Store(memory + (2 * place * Width));
-            Later(weights).Store(memory + (((2 * place) + 1) * Width));
+            Earlier(weights).Store(memory + (2 * place * CpuTile.Columns));
+            Later(weights).Store(memory + (((2 * place) + 1) * CpuTile.Columns));
             return sum;
         }
     }
