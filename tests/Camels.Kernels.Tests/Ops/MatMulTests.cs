@@ -85,6 +85,7 @@ public sealed class MatMulTests : IDisposable
     [InlineData(DType.BF16, 33, 50)]
     [InlineData(DType.F16, 7, 33)]
     [InlineData(DType.F32, 1100, 150)]
+    [InlineData(DType.BF16, 1100, 150)]
     public void A_row_has_the_same_bits_alone_and_in_any_batch(DType dtype, int channels, int outputs)
     {
         const int MostRows = 443;
