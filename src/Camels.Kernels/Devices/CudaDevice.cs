@@ -33,6 +33,9 @@ internal sealed class CudaDevice : IDisposable
     /// <summary>Its context.</summary>
     public CudaContext Context { get; }
 
+    /// <summary>Sees every launch; tests set it.</summary>
+    public LaunchObserver? Launching { get; set; }
+
     /// <summary>The kernel's machine code, loaded and compiled by the driver when it is first asked for.</summary>
     public KernelFunction Find(Kernel kernel)
     {

@@ -59,6 +59,7 @@ public sealed unsafe class DeviceStream : IDisposable
         CudaDevice device = Device.Cuda!;
         KernelFunction function = device.Find(kernel);
         function.Prepare(arguments, size.SharedBytes);
+        device.Launching?.Invoke(kernel, in size, arguments);
         if (size.IsEmpty)
         {
             return;

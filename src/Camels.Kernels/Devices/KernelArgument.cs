@@ -22,6 +22,9 @@ internal readonly unsafe struct KernelArgument
     /// <summary>Size of the parameter.</summary>
     public int Bytes { get; }
 
+    /// <summary>Where a struct lies; 0 for what is no struct.</summary>
+    public nint StructAddress => (nint)_struct;
+
     /// <summary>The tensor's address.</summary>
     public static implicit operator KernelArgument(Tensor tensor) => new(tensor.Address, sizeof(nint));
 

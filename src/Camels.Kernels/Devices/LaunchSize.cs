@@ -13,3 +13,6 @@ internal readonly record struct LaunchSize(long X, int Threads, int Y = 1, int Z
     /// <summary>True where there is nothing to do.</summary>
     public bool IsEmpty => X == 0 || Y == 0 || Z == 0;
 }
+
+/// <summary>Sees a launch before the driver does.</summary>
+internal delegate void LaunchObserver(Kernel kernel, in LaunchSize size, ReadOnlySpan<KernelArgument> arguments);

@@ -39,23 +39,31 @@ public static class PtxChecks
             System.Globalization.CultureInfo.InvariantCulture,
             $"{entry.File}:{entry.Line}: {entry.Name} has {entry.LiveRegisters} registers alive at once, of {RegisterCap(entry)} that its bounds leave"))];
 
-    /// <summary>Compares a kernel's parameters with what the host passes.</summary>
-    /// <param name="entry">The kernel.</param>
-    /// <param name="argumentBytes">The size of each argument in order.</param>
+    /// <summary>Compares a kernel's parameters and bounds with what the host passes.</summary>
     /// <returns>What differs, or null.</returns>
-    public static string? CheckCall(PtxEntry entry, ReadOnlySpan<int> argumentBytes)
+    internal static string? CheckCall(PtxEntry entry, in LaunchSize size, ReadOnlySpan<KernelArgument> arguments)
     {
-        if (argumentBytes.Length != entry.Parameters.Count)
+        if (arguments.Length != entry.Parameters.Count)
         {
-            return $"{entry.Name} takes {entry.Parameters.Count} arguments, the host passes {argumentBytes.Length}";
+            return $"{entry.Name} takes {entry.Parameters.Count} arguments, the host passes {arguments.Length}";
         }
 
-        for (int i = 0; i < argumentBytes.Length; i++)
+        if (size.Threads > entry.MaximumThreads)
+        {
+            return $"{entry.Name} is for at most {entry.MaximumThreads} threads, the host launches {size.Threads}";
+        }
+
+        for (int i = 0; i < arguments.Length; i++)
         {
             PtxParameter parameter = entry.Parameters[i];
-            if (parameter.SizeBytes != argumentBytes[i])
+            if (parameter.SizeBytes != arguments[i].Bytes)
             {
-                return $"{parameter.Name} has {parameter.SizeBytes} bytes, the host passes {argumentBytes[i]}";
+                return $"{parameter.Name} has {parameter.SizeBytes} bytes, the host passes {arguments[i].Bytes}";
+            }
+
+            if (arguments[i].StructAddress % parameter.AlignmentBytes != 0)
+            {
+                return $"{parameter.Name} lies at multiples of {parameter.AlignmentBytes} bytes, the host's at 0x{arguments[i].StructAddress:x}";
             }
         }
 

@@ -232,6 +232,58 @@ public sealed class FinetuneRunTests : IDisposable
         Assert.Equal(Losses(straight.Output), Losses(recipe.Output));
     }
 
+    /// <summary>The losses stay as close to those of double-precision arithmetic as those of the cpu and of plain code, the larger of the two errors twice.</summary>
+    [Theory]
+    [InlineData("lora", "fp32")]
+    [InlineData("qlora", "fp32")]
+    [InlineData("sgd", "fp32")]
+    [InlineData("fused", "fp32")]
+    [InlineData("fused sgd in one pass", "fp32")]
+    [InlineData("moments in bf16", "fp32")]
+    [InlineData("moments in 8 bits", "fp32")]
+    [InlineData("adamw", "fp16")]
+    public void Every_kind_of_step_follows_the_cpu_on_a_gpu(string kind, string precision)
+    {
+        Recipe recipe = KindOfStep(kind) with { Precision = RecipeNames.Precisions[precision] };
+        TrainingRecipe wide = recipe.Training with { Adam = new AdamRecipe() };
+        List<double> truth = LossesOn(Device.OpenReference(), recipe with { Precision = Precision.Fp32, Training = wide });
+        double LargestError(Device device) => truth.Zip(LossesOn(device, recipe), (expected, actual) => Math.Abs(expected - actual)).Max();
+        double plain = LargestError(Device.OpenPlain());
+        double cpu = LargestError(Device.OpenCpu(threads: 2));
+        double emulated = LargestError(Device.OpenEmulated(precision == "fp16" ? "sm_90a" : "sm_80"));
+        Assert.True(emulated <= 2 * Math.Max(plain, cpu), $"off by {emulated:E3}; the cpu by {cpu:E3}, plain code by {plain:E3}");
+    }
+
+    private Recipe KindOfStep(string kind)
+    {
+        Recipe recipe = RecipeFor($"kind {kind}", steps: 3);
+        AdapterSettings adapter = new() { Rank = 3, Alpha = 6, Dropout = 0.2, Targets = ["q", "v", "down"], QuantizedBase = kind == "qlora" };
+        TrainingRecipe adamW = recipe.Training with { BatchSize = 2, LearningRate = 0.02, WarmupSteps = 0 };
+        TrainingRecipe sgd = adamW with { Optimizer = OptimizerKind.Sgd, LearningRate = 0.5 };
+        return recipe with
+        {
+            Data = recipe.Data with { Validation = new(), SequenceLength = 32 },
+            Sharding = new ShardingRecipe { Lanes = 2 },
+            Adapter = kind.EndsWith("lora", StringComparison.Ordinal) ? adapter : null,
+            Training = kind switch
+            {
+                "sgd" => sgd,
+                "fused" => adamW with { Fused = true },
+                "fused sgd in one pass" => sgd with { Fused = true, ClipNorm = 0, ClipValue = 0.01 },
+                "moments in bf16" => adamW with { Adam = new AdamRecipe { Moments = MomentStorage.Bf16 } },
+                "moments in 8 bits" => adamW with { Adam = new AdamRecipe { Moments = MomentStorage.EightBit } },
+                _ => adamW,
+            },
+        };
+    }
+
+    private List<double> LossesOn(Device device, Recipe recipe)
+    {
+        string output = Path.Combine(_folder, $"{recipe.Output} {device.Kind}");
+        _ = Run(recipe with { Output = output }, resume: false, new CountingWatcher(int.MaxValue), device);
+        return Losses(output);
+    }
+
     // transformers trains OPT with its config's dropout: so does a run, unless its recipe says otherwise.
     [Fact]
     public void A_run_drops_what_the_models_config_says_and_says_so()

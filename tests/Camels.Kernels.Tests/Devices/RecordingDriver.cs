@@ -1,7 +1,7 @@
-using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Text;
 using Camels.Kernels.Interop;
+using Camels.Testing;
 
 namespace Camels.Kernels.Tests.Devices;
 
@@ -11,6 +11,9 @@ namespace Camels.Kernels.Tests.Devices;
 /// </summary>
 internal static unsafe class RecordingDriver
 {
+    /// <summary>The collection of tests that share it.</summary>
+    public const string Alone = "recording driver";
+
     private static readonly byte* _text = (byte*)Marshal.StringToCoTaskMemUTF8("as the test says");
     private static readonly byte* _name = (byte*)Marshal.StringToCoTaskMemUTF8("CUDA_ERROR_OF_TEST");
 
@@ -39,7 +42,11 @@ internal static unsafe class RecordingDriver
 
     public static uint LastGridX { get; private set; }
 
-    public static byte[] LastArguments { get; } = new byte[40];
+    /// <summary>The first of the last launch, if they are asked for.</summary>
+    public static long[] LastArguments { get; } = new long[4];
+
+    /// <summary>How many arguments of 8 bytes to keep of a launch: as many as all launches have.</summary>
+    public static int KeptArguments { get; set; }
 
     public static CudaDriver Create()
     {
@@ -50,7 +57,7 @@ internal static unsafe class RecordingDriver
         FreeBytes = 1L << 34;
         InitStatus = CudaStatus.Success;
         StickyStatus = CudaStatus.Success;
-        Allocations = LiveBlocks = Launches = ModuleLoads = 0;
+        Allocations = LiveBlocks = Launches = ModuleLoads = KeptArguments = 0;
         return new CudaDriver
         {
             cuInit = &Init,
@@ -87,7 +94,47 @@ internal static unsafe class RecordingDriver
             cuFuncGetAttribute = &FuncGetAttribute,
             cuFuncSetAttribute = &FuncSetAttribute,
             cuLaunchKernel = &Launch,
+            cuTensorMapEncodeTiled = PtxDriver.Table.cuTensorMapEncodeTiled,
         };
+    }
+
+    /// <summary>A device that takes kernels of <paramref name="target"/>.</summary>
+    public static Device Open(string target)
+    {
+        CudaDriver driver = Create();
+        Major = target == "sm_90a" ? 9 : 8;
+        return Device.OpenOn(driver, DeviceKind.Cuda, ordinal: 0, "cuda:0");
+    }
+
+    /// <summary>Makes the launches of a case.</summary>
+    public static void Run(OpCase opCase, Device device, DType dtype)
+    {
+        using OpRun run = new(opCase, device, dtype, dtype);
+        run.RunForward();
+        if (opCase.Backward is not null)
+        {
+            run.RunBackward();
+        }
+    }
+
+    /// <summary>The case of an operator in which the most kernels have more than one block, and of several such the smallest.</summary>
+    public static OpCase SmallestOfSeveralBlocks(string op, string target)
+    {
+        using Device device = Open(target);
+        HashSet<string> several = [];
+        device.Cuda!.Launching = (Kernel kernel, in LaunchSize size, ReadOnlySpan<KernelArgument> arguments) =>
+        {
+            if (size.X * size.Y * size.Z > 1)
+            {
+                _ = several.Add(kernel.Entry);
+            }
+        };
+        return OpCases.All[op]().MinBy(opCase =>
+        {
+            several.Clear();
+            Run(opCase, device, DType.BF16);
+            return (-several.Count, opCase.Tensors.Sum(tensor => new Shape(tensor.Extents).Elements));
+        })!;
     }
 
     [UnmanagedCallersOnly]
@@ -251,9 +298,9 @@ internal static unsafe class RecordingDriver
     {
         Launches++;
         LastGridX = gridX;
-        for (int i = 0; i < 4; i++)
+        for (int i = 0; i < KeptArguments; i++)
         {
-            Unsafe.WriteUnaligned(ref LastArguments[i * 8], *(long*)arguments[i]);      // those of add_forward
+            LastArguments[i] = *(long*)arguments[i];
         }
 
         return CudaStatus.Success;

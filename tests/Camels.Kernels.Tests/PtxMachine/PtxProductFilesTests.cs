@@ -72,11 +72,17 @@ public sealed class PtxProductFilesTests
     }
 
     [Fact]
-    public void Parameters_are_compared_with_the_call()
+    public unsafe void Parameters_are_compared_with_the_call()
     {
-        PtxEntry entry = PtxModule.Parse(Kernel.Replace("BODY", "", StringComparison.Ordinal), "k.ptx").Find("k")!;
-        Assert.Null(PtxChecks.CheckCall(entry, [8, 4]));
-        Assert.Contains("2 arguments", PtxChecks.CheckCall(entry, [8])!, StringComparison.Ordinal);
-        Assert.Contains("n has 4 bytes", PtxChecks.CheckCall(entry, [8, 8])!, StringComparison.Ordinal);
+        string text = Kernel.Replace("BODY", "", StringComparison.Ordinal);
+        PtxEntry entry = PtxModule.Parse(text, "k.ptx").Find("k")!;
+        Assert.Null(PtxChecks.CheckCall(entry, new LaunchSize(1, 256), [8L, 4]));
+        Assert.Contains("2 arguments", PtxChecks.CheckCall(entry, new LaunchSize(1, 256), [8L])!, StringComparison.Ordinal);
+        Assert.Contains("n has 4 bytes", PtxChecks.CheckCall(entry, new LaunchSize(1, 256), [8L, 8L])!, StringComparison.Ordinal);
+        Assert.Contains("at most 256 threads", PtxChecks.CheckCall(entry, new LaunchSize(1, 257), [8L, 4])!, StringComparison.Ordinal);
+
+        entry = PtxModule.Parse(text.Replace(".param .u32 n", ".param .align 64 .b8 n[128]", StringComparison.Ordinal), "k.ptx").Find("k")!;
+        Assert.Null(PtxChecks.CheckCall(entry, new LaunchSize(1, 256), [8L, new KernelArgument((void*)192, 128)]));
+        Assert.Contains("multiples of 64 bytes", PtxChecks.CheckCall(entry, new LaunchSize(1, 256), [8L, new KernelArgument((void*)160, 128)])!, StringComparison.Ordinal);
     }
 }

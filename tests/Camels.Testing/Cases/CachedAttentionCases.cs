@@ -10,6 +10,8 @@ internal static class CachedAttentionCases
         Case([2, 5, 1], length: 7, heads: 2, keyHeads: 1, headWidth: 15),
         Case([9, 70], length: 70, heads: 3, keyHeads: 1, headWidth: 16),
         Case([66, 3, 130], length: 131, heads: 2, keyHeads: 2, headWidth: 33),
+        Case([3, 7], length: 7, heads: 2, keyHeads: 1, headWidth: 64),
+        Case([4], length: 5, heads: 1, keyHeads: 1, headWidth: 128),
     ];
 
     // Sequence i fills slot (sequences - 1 - i), so that slots are not in the order of the rows. What nobody appended stays NaN.

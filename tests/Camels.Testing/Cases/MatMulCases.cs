@@ -12,6 +12,7 @@ internal static class MatMulCases
         Case(rows: 17, channels: 16, outputs: 33, lanes: [0, 9, 9, 12, 17]),
         Case(rows: 9, channels: 7, outputs: 443, lanes: [0, 2, 4, 6, 8, 9, 9, 9, 9]),
         Case(rows: 443, channels: 33, outputs: 2, lanes: [0, 200, 443]),
+        Case(rows: 19, channels: 24, outputs: 40, lanes: [0, 9, 19]),
         Case(rows: 8, channels: 443, outputs: 7, lanes: [0, 8]),
         Case(rows: 3, channels: 0, outputs: 2, lanes: [0, 3]),
         Case(rows: 0, channels: 3, outputs: 2, lanes: [0, 0]),
