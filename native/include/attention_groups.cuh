@@ -49,13 +49,44 @@ template <int WIDTH> DEVICE void bring_keys(unsigned int memory, const KeyPlace&
     }
 }
 
-// Values behind the last key become zeros: what lies there may be anything, and zero times that.
-template <int WIDTH> DEVICE void clear_values(unsigned int tile, int count) {
-    typedef GroupShape<WIDTH> S;
-    for (int i = thread_x() - S::first_thread; i < S::tile_bytes / 16; i += S::threads - S::first_thread)
-        if (i / 8 % S::keys >= count) store_shared_16(tile + 16 * i, {0, 0, 0, 0});
+// Of tiles of ROWS rows of 64 columns, BYTES in all, those from `count` on become zeros: what lies there may be anything, and zero times that.
+// By all threads that multiply.
+template <int ROWS, int BYTES> DEVICE void clear_rows(unsigned int tiles, int count) {
+    #pragma unroll 1
+    for (int i = computed_here(thread_x()) - 128; i < BYTES / 16; i += 256)
+        if (i / 8 % ROWS >= count) store_shared_16(tiles + 16 * i, {0, 0, 0, 0});
     publish_writes();
-    part_barrier<3, S::threads - S::first_thread>();
+    part_barrier<3, 256>();
+}
+
+// A warpgroup alone.
+DEVICE void group_barrier() {
+    if (thread_x() < 256) part_barrier<1, 128>();
+    else part_barrier<2, 128>();
+}
+
+// A warpgroup's sums (64 x WIDTH) leave through its 128 * WIDTH bytes of shared memory, half of the columns at once, to where start(row) says
+// that the row belongs; only the first `rows` exist.
+template <typename T, int WIDTH, typename START>
+DEVICE void write_group_rows(unsigned int memory, const float (&sums)[1][WIDTH / 8][4], START start, int rows) {
+    const int columns = WIDTH / 2;
+    int warp_row = computed_here(warp_of_block()) % 4 * 16;
+    unsigned int staging = memory + warp_row * columns * 4;
+    group_barrier();
+    #pragma unroll
+    for (int half = 0; half < 2; half++) {
+        float piece[1][columns / 8][4];
+        #pragma unroll
+        for (int n = 0; n < columns / 8; n++)
+            #pragma unroll
+            for (int i = 0; i < 4; i++) piece[0][n][i] = sums[0][half * columns / 8 + n][i];
+        sums_to_shared<columns>(staging, piece, computed_here(0), 0);
+        warp_barrier();
+        for_each_eight<16, columns, 32, false>(staging, lane_of_warp(), [&](int r, int c, float (&v)[8]) {
+            if (warp_row + r < rows) write_eight(start(warp_row + r) + half * columns + c, v, 8, true);
+        });
+        warp_barrier();
+    }
 }
 
 // As attend(), but for the keys, which are copied by maps; the block has GroupShape::threads threads.
@@ -99,8 +130,7 @@ template <typename T, int WIDTH> DEVICE void attend_groups(T* y, float* log_sum_
     commit_copies();
     wait_copies<0>();
     publish_writes();
-    if (group == 0) part_barrier<1, 128>();
-    else part_barrier<2, 128>();
+    group_barrier();
 
     bool works = group_row < rows;   // a group without rows only gives stages back
     int visible_to_all = part.first_visible + token_of(h, group_row);
@@ -146,7 +176,7 @@ template <typename T, int WIDTH> DEVICE void attend_groups(T* y, float* log_sum_
         }
 
         wait_phase(here + S::values_full + 8 * stage, parity);
-        if (first + S::keys > all_keys) clear_values<WIDTH>(value_tile, all_keys - first);
+        if (first + S::keys > all_keys) clear_rows<S::keys, S::tile_bytes>(value_tile, all_keys - first);
         if (works) {
             unsigned int weights[S::keys / 16][4];
             #pragma unroll
@@ -164,26 +194,7 @@ template <typename T, int WIDTH> DEVICE void attend_groups(T* y, float* log_sum_
         if (thread_x() % 128 == 0) arrive(here + S::values_empty + 8 * stage);
     }
 
-    finish<T>(outputs, sum, largest, log_sum_exp, h, part.first_token, key_head, row, rows);
-    if (group == 0) part_barrier<1, 128>();
-    else part_barrier<2, 128>();
-    const int half_columns = WIDTH / 2;
-    int warp = computed_here(warp_of_block()) - S::first_thread / 32;
-    unsigned int staging = memory + warp * 16 * half_columns * 4;
-    int warp_row = first_row + warp * 16;
-    #pragma unroll
-    for (int half = 0; half < 2; half++) {
-        float piece[1][half_columns / 8][4];
-        #pragma unroll
-        for (int n = 0; n < half_columns / 8; n++)
-            #pragma unroll
-            for (int i = 0; i < 4; i++) piece[0][n][i] = outputs[0][half * half_columns / 8 + n][i];
-        sums_to_shared<half_columns>(staging, piece, 0, 0);
-        warp_barrier();
-        for_each_eight<16, half_columns, 32, false>(staging, lane_of_warp(), [&](int r, int c, float (&v)[8]) {
-            if (warp_row + r < rows)
-                write_eight(y + (long long)place_of(h, part.first_token, key_head, warp_row + r) * WIDTH + half * half_columns + c, v, 8, true);
-        });
-        warp_barrier();
-    }
+    finish<T>(outputs, sum, largest, log_sum_exp, h, part.first_token, key_head, computed_here(row), rows);
+    write_group_rows<T, WIDTH>(
+        own_rows, outputs, [&](int r) { return y + (long long)place_of(h, part.first_token, key_head, group_row + r) * WIDTH; }, rows - group_row);
 }

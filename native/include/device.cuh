@@ -482,6 +482,23 @@ DEVICE void multiply_group(float (&d)[16][4], unsigned long long left, unsigned 
                    SUMS_(12), SUMS_(13), SUMS_(14), SUMS_(15)
                  : "l"(left), "l"(right), "r"((int)adds) : "memory");
 }
+// d (64 x 64) likewise.
+DEVICE void multiply_group(float (&d)[8][4], unsigned long long left, unsigned long long right, bool adds, bf16) {
+    asm volatile("{ .reg .pred p;\n\tsetp.ne.b32 p, %34, 0;\n\twgmma.mma_async.sync.aligned.m64n64k16.f32.bf16.bf16 {"
+                 "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, "
+                 "%16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31}, "
+                 "%32, %33, p, 1, 1, 0, 0; }"
+                 : SUMS_(0), SUMS_(1), SUMS_(2), SUMS_(3), SUMS_(4), SUMS_(5), SUMS_(6), SUMS_(7)
+                 : "l"(left), "l"(right), "r"((int)adds) : "memory");
+}
+DEVICE void multiply_group(float (&d)[8][4], unsigned long long left, unsigned long long right, bool adds, f16) {
+    asm volatile("{ .reg .pred p;\n\tsetp.ne.b32 p, %34, 0;\n\twgmma.mma_async.sync.aligned.m64n64k16.f32.f16.f16 {"
+                 "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, "
+                 "%16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31}, "
+                 "%32, %33, p, 1, 1, 0, 0; }"
+                 : SUMS_(0), SUMS_(1), SUMS_(2), SUMS_(3), SUMS_(4), SUMS_(5), SUMS_(6), SUMS_(7)
+                 : "l"(left), "l"(right), "r"((int)adds) : "memory");
+}
 // d (64 x 128 or 64) += left (64 x 16) * right; left is in registers as multiply_add takes it, rows of right are k.
 DEVICE void multiply_add_group(float (&d)[16][4], const unsigned int (&left)[4], unsigned long long right, bf16) {
     asm volatile("{ .reg .pred p;\n\tsetp.ne.b32 p, %69, 0;\n\twgmma.mma_async.sync.aligned.m64n128k16.f32.bf16.bf16 {"

@@ -19,6 +19,9 @@ internal static unsafe class CudaTensorMap
     private const int L2Promotion256Bytes = 3;
     private const int FillZeros = 0;
 
+    /// <summary>The first address from <paramref name="place"/> on where maps may lie; <see cref="AlignmentBytes"/> more are needed for it.</summary>
+    public static byte* Aligned(byte* place) => (byte*)(((nint)place + AlignmentBytes - 1) & ~(nint)(AlignmentBytes - 1));
+
     /// <summary>
     /// Writes to <paramref name="map"/> the matrix of 16-bit elements whose rows start <paramref name="strideElements"/> apart, at multiples of
     /// 16 bytes, and of which boxes of <see cref="BoxColumns"/> by <paramref name="boxRows"/> are copied. What a box has outside is zero.

@@ -39,6 +39,11 @@ public static partial class Attention
     {
         long rows = (long)shape.Tokens * shape.Heads;
         stream.Launch(_delta[q.DType], LaunchSize.Covering(rows * 32, DeltaThreads), delta, dy, y, rows, shape.HeadWidth);
+        if (AttentionGroups.Takes(stream, shape, q.DType))
+        {
+            AttentionGroupsBackward.Backward(stream, dq, dk, dv, dy, q, k, v, logSumExp, delta, documentBounds, shape);
+            return;
+        }
 
         BackwardTiles tiles = new(AttentionCuda.PaddedWidth(shape, q.DType), q.DType);
         int documents = documentBounds.Shape[0] - 1;

@@ -49,12 +49,18 @@ internal static unsafe class AttentionGroups
 
     private static byte* Maps(DeviceStream stream, byte* place, Tensor keys, Tensor values)
     {
-        byte* maps = (byte*)(((nint)place + CudaTensorMap.AlignmentBytes - 1) & ~(nint)(CudaTensorMap.AlignmentBytes - 1));
+        byte* maps = CudaTensorMap.Aligned(place);
         CudaTensorMap.Encode(stream.Device.Cuda!.Context.Driver, maps, keys, keys.Shape[1], Keys);
         CudaTensorMap.Encode(stream.Device.Cuda!.Context.Driver, maps + CudaTensorMap.Bytes, values, values.Shape[1], Keys);
         return maps;
     }
 
-    private static void RequireAligned(Tensor y, Tensor q, Tensor k, Tensor v) => TensorChecks.RequireThat(
-        ((y.Address | q.Address | k.Address | v.Address) & 15) == 0, "tensors of an attention must start at multiples of 16 bytes");
+    /// <summary>Throws unless all tensors start where the copy engine and 16-byte stores need it.</summary>
+    public static void RequireAligned(params ReadOnlySpan<Tensor> tensors)
+    {
+        foreach (Tensor tensor in tensors)
+        {
+            TensorChecks.RequireThat((tensor.Address & 15) == 0, "tensors of an attention must start at multiples of 16 bytes");
+        }
+    }
 }
