@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+
 namespace Camels.Kernels;
 
 /// <summary>Eight vectors of the left factor as the tile reads them, packed side by side or where they lie, and what it fetches meanwhile.</summary>
@@ -5,6 +7,9 @@ internal readonly unsafe struct CpuLeft
 {
     private const int StepsAhead = 32;      // some hundred cycles: the latency of memory
     private const int LineBytes = 64;
+    private const int MostRounds = CpuChunk.StepsPerBlock / CpuTile.StepsPerRound;
+
+    private static readonly byte** _noLines = NoLines();
 
     /// <summary>The first vector's first element.</summary>
     public float* Start { get; private init; }
@@ -21,7 +26,7 @@ internal readonly unsafe struct CpuLeft
     /// <summary>Bytes from there to the line of the next round.</summary>
     public nint NextStride { get; private init; }
 
-    /// <summary>What else is fetched: a line for each round.</summary>
+    /// <summary>What else is fetched: a line for each round of at most <see cref="CpuChunk.StepsPerBlock"/> steps, the same one unless given.</summary>
     public byte** Lines { get; private init; }
 
     /// <summary>What elements along k hold.</summary>
@@ -31,7 +36,15 @@ internal readonly unsafe struct CpuLeft
     public static CpuLeft Packed(float* panel, nint steps, int k)
     {
         float* start = panel + (k * CpuTile.Rows);
-        return new() { Start = start, RowStride = 1, Step = CpuTile.Rows, Next = (byte*)(start + (CpuTile.Rows * steps)), NextStride = LineBytes };
+        return new()
+        {
+            Start = start,
+            RowStride = 1,
+            Step = CpuTile.Rows,
+            Next = (byte*)(start + (CpuTile.Rows * steps)),
+            NextStride = LineBytes,
+            Lines = _noLines,
+        };
     }
 
     /// <summary>
@@ -50,8 +63,17 @@ internal readonly unsafe struct CpuLeft
                 Step = stride,
                 Next = (byte*)(start + (StepsAhead * stride)),
                 NextStride = CpuTile.StepsPerRound * stride * sizeof(float),
+                Lines = _noLines,
             }
-            : new() { Start = start, RowStride = stride, Step = 1, Next = (byte*)(start + (CpuTile.Rows * stride)), NextStride = LineBytes };
+            : new()
+            {
+                Start = start,
+                RowStride = stride,
+                Step = 1,
+                Next = (byte*)(start + (CpuTile.Rows * stride)),
+                NextStride = LineBytes,
+                Lines = _noLines,
+            };
     }
 
     /// <summary>The same with elements that hold <paramref name="pairs"/>.</summary>
@@ -77,4 +99,11 @@ internal readonly unsafe struct CpuLeft
 
     /// <summary>The same from a later vector on.</summary>
     public CpuLeft FromRow(int row) => this with { Start = Start + (row * RowStride) };
+
+    private static byte** NoLines()
+    {
+        byte** lines = (byte**)NativeMemory.Alloc(MostRounds, (nuint)sizeof(byte*));
+        new Span<nint>(lines, MostRounds).Fill((nint)lines);
+        return lines;
+    }
 }
