@@ -20,6 +20,8 @@ public class CachedAttentionTests
                 data.Add(tokensAtOnce, 1, 1, 33, DType.F32);
                 data.Add(tokensAtOnce, 6, 2, 16, DType.F32);
                 data.Add(tokensAtOnce, 4, 1, 8, DType.BF16);
+                data.Add(tokensAtOnce, 4, 1, 64, DType.BF16);
+                data.Add(tokensAtOnce, 2, 2, 80, DType.BF16);
             }
 
             return data;

@@ -7,6 +7,9 @@ public static unsafe partial class CachedAttention
     // Some lines of every key: few enough that one token's heads are shared out, enough that the cache is read in runs.
     private const int ColumnsPerPart = 128;
 
+    // Queries of one key head from which on it is better that lanes are queries.
+    private const int MostSingleQueries = 4;
+
     private static void ForwardCpu(
         DeviceStream stream, Tensor y, Tensor q, Tensor keys, Tensor values, Tensor slots, Tensor positions, int length, AttentionShape shape)
     {
@@ -54,6 +57,14 @@ public static unsafe partial class CachedAttention
                 K = (void*)keys.Address,
                 V = (void*)values.Address,
             },
+            One = new OneQuery<TElement>
+            {
+                Keys = CpuOperand.RowsOf(new Tensor(keys.Address, keys.DType, new Shape(keys.Shape[0] * length, keys.Shape[2]))),
+                Values = CpuOperand.RowsOf(new Tensor(values.Address, values.DType, new Shape(keys.Shape[0] * length, keys.Shape[2]))),
+                HeadWidth = shape.HeadWidth,
+                Scale = shape.Scale,
+            },
+            TakesOne = OneQuery<TElement>.Takes(q.DType, shape.HeadWidth),
             Slots = slots.Pointer<int>(),
             Positions = positions.Pointer<int>(),
             Length = length,
@@ -75,6 +86,8 @@ public static unsafe partial class CachedAttention
         where TRegister : struct
     {
         public AttentionForward<TElement, TVector, TRegister> Forward;
+        public OneQuery<TElement> One;
+        public bool TakesOne;
         public int* Slots;
         public int* Positions;
         public int Length;
@@ -98,6 +111,12 @@ public static unsafe partial class CachedAttention
             }
 
             (int keyHead, int heads) = shape.HeadsOf(headPart, HeadParts);
+            if (TakesOne && end == first + 1 && shape.HeadsPerKeyHead <= MostSingleQueries)
+            {
+                RunOneByOne(first, keyHead, heads);
+                return;
+            }
+
             AttentionRows rows = new()
             {
                 FirstToken = first,
@@ -108,6 +127,17 @@ public static unsafe partial class CachedAttention
                 FirstKeyRow = (long)Slots[first] * Length,
             };
             Forward.Run(rows, heads, Scratch.Of(worker));
+        }
+
+        private readonly void RunOneByOne(int token, int keyHead, int heads)
+        {
+            AttentionShape shape = Forward.Shape;
+            for (int head = keyHead * shape.HeadsPerKeyHead; head < (keyHead + heads) * shape.HeadsPerKeyHead; head++)
+            {
+                nint place = (((nint)token * shape.Heads) + head) * shape.HeadWidth;
+                int column = head / shape.HeadsPerKeyHead * shape.HeadWidth;
+                One.Run(Forward.Y, Forward.Q, place, (long)Slots[token] * Length, Positions[token] + 1, column);
+            }
         }
 
         // Whether a token is computed with the one before it: where it is the next of the same sequence, but for every so many positions,
