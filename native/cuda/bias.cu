@@ -1,32 +1,7 @@
 #include "rows.cuh"
 
-// y = x + bias for each row of x, columns as in rows.cuh. A block takes the columns from block y * 16 * threads on, of rows block x,
-// block x + blocks, ....
-//   y (rows, columns)   x (rows, columns)   bias (columns); y may be x
-template <typename T>
-DEVICE void bias_forward(T* y, const T* x, const T* bias, int rows, int columns) {
-    const int count = Piece<T>::count;
-    bool is_whole = is_whole_row(x, columns) && is_aligned_16(y, bias);
-    int first = (int)(block_y() * threads_x()) * columns_per_thread;
-    RowWords<T> biases, words;
-    load_row(biases, bias + first, columns - first, is_whole);
-    for (int row = (int)block_x(); row < rows; row += (int)blocks_x()) {
-        long long start = row_start(row, columns) + first;
-        load_row(words, x + start, columns - first, is_whole);
-        #pragma unroll
-        for (int j = 0; j < pieces_per_row<T>; j++) {
-            float v[count], b[count];
-            widen_piece_of(v, words, j);
-            widen_piece_of(b, biases, j);
-            #pragma unroll
-            for (int i = 0; i < count; i++) v[i] += b[i];
-            store_piece_of(y + start, j, v, columns - first, is_whole);
-        }
-    }
-}
-
-// Each slice's sum over its rows of dy. A block takes the columns as above, of slices block x, block x + blocks, ... of the lanes; the loads
-// of two rows are under way together.
+// Each slice's sum over its rows of dy, columns as in rows.cuh. A block takes the columns from block y * 16 * threads on, of slices block x,
+// block x + blocks, ... of the lanes; the loads of two rows are under way together.
 //   slice_sums (lanes, 32, columns)   dy (rows, columns)   lane_bounds (lanes + 1)
 template <typename T>
 DEVICE void bias_backward(float* slice_sums, const T* dy, const int* lane_bounds, int lanes, int columns) {
@@ -55,16 +30,6 @@ DEVICE void bias_backward(float* slice_sums, const T* dy, const int* lane_bounds
 
         store_slice(slice_sums + row_start(s, columns) + first, sums, columns - first);
     }
-}
-
-KERNEL BOUNDS(256, 3) bias_forward_f32(float* y, const float* x, const float* bias, int rows, int columns) {
-    bias_forward(y, x, bias, rows, columns);
-}
-KERNEL BOUNDS(256, 3) bias_forward_bf16(bf16* y, const bf16* x, const bf16* bias, int rows, int columns) {
-    bias_forward(y, x, bias, rows, columns);
-}
-KERNEL BOUNDS(256, 3) bias_forward_f16(f16* y, const f16* x, const f16* bias, int rows, int columns) {
-    bias_forward(y, x, bias, rows, columns);
 }
 
 KERNEL BOUNDS(256, 2) bias_backward_f32(float* slice_sums, const float* dy, const int* lane_bounds, int lanes, int columns) {

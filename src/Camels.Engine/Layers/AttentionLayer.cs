@@ -14,8 +14,8 @@ public sealed class AttentionLayer(IAttentionInput input, LinearLayer output, Ro
     /// <summary>x (N, C); rotated q (N, H·D) and k (N, K·D); v (N, K·D); mixed (N, H·D); logSumExp (N, H).</summary>
     public readonly record struct Saved(Tensor X, Tensor Q, Tensor K, Tensor V, Tensor Mixed, Tensor LogSumExp);
 
-    /// <summary>y (N, C) from x (N, C).</summary>
-    public Tensor Forward(Pass pass, Tensor x, out Saved saved)
+    /// <summary>residual (N, C) + y (N, C) from x (N, C); a residual that is none is left out.</summary>
+    public Tensor Forward(Pass pass, Tensor x, Tensor residual, out Saved saved)
     {
         TokenBatch batch = pass.Batch;
         (Tensor q, Tensor k, Tensor v) = input.Forward(pass, x);
@@ -35,14 +35,14 @@ public sealed class AttentionLayer(IAttentionInput input, LinearLayer output, Ro
             CachedAttention.Forward(
                 pass.Stream, y: mixed, q: q, keys: keys, values: values, slots: batch.Slots, positions: batch.Positions, headWidth, _scale);
             saved = default;
-            return output.Forward(pass, mixed);
+            return output.Forward(pass, mixed, new Epilogue { Residual = residual });
         }
 
         Tensor logSumExp = pass.NewStatistic(x.Shape[0], q.Shape[1] / headWidth);
         Attention.Forward(
             pass.Stream, y: mixed, logSumExp: logSumExp, q: q, k: k, v: v, documentBounds: batch.DocumentBounds, headWidth, _scale);
         saved = new Saved(x, q, k, v, mixed, logSumExp);
-        return output.Forward(pass, mixed);
+        return output.Forward(pass, mixed, new Epilogue { Residual = residual });
     }
 
     /// <summary>dx (N, C) from dy (N, C).</summary>

@@ -37,6 +37,19 @@ public sealed class DropoutLayer(string name, double share)
         }
     }
 
+    /// <summary>The residual that the layer before adds itself: none where this layer comes between the two.</summary>
+    public Tensor ResidualBefore(Pass pass, Tensor residual) => IsActive(pass) ? default : residual;
+
+    /// <summary>y (N, C) = residual + the same, where this layer comes between the two; elsewhere the sum is already there.</summary>
+    public void ForwardBeforeResidual(Pass pass, Tensor y, Tensor residual)
+    {
+        if (IsActive(pass))
+        {
+            Write(pass, y, y);
+            Add.Forward(pass.Stream, y: y, x: y, residual: residual);
+        }
+    }
+
     private void Write(Pass pass, Tensor y, Tensor x) => Dropout.Forward(
         pass.Stream, y: y, x: x, keys: pass.Batch.DropoutKeys, seed: RandomBits.At(pass.DropoutSeed!.Value, _stream, counter: 0), share,
         factor: (float)(1 / (1 - share)));

@@ -25,18 +25,19 @@ public sealed class LinearLayer(Parameter weight, Parameter? bias = null, LoraAd
         return new LinearLayer(weight, bias, adapter);
     }
 
-    /// <summary>y (N, O) from x (N, C).</summary>
-    public Tensor Forward(Pass pass, Tensor x)
-    {
-        Tensor y = pass.New(x.Shape[0], weight.Extents[0]);
-        long mark = pass.Arena.Mark();
-        MatMul.Forward(pass.Stream, y, x: x, weight: WeightOf(pass));
-        pass.Arena.Rewind(mark);
-        if (bias is not null)
-        {
-            Bias.Forward(pass.Stream, y: y, x: y, bias: bias.Weight);
-        }
+    /// <summary>O, the channels of y.</summary>
+    public int Outputs => weight.Extents[0];
 
+    /// <summary>True where an adapter adds to y, which must happen before an activation.</summary>
+    public bool HasAdapter => adapter is not null;
+
+    /// <summary>y (N, O) from x (N, C), passed through what the caller asks for beside the bias: no activation where there is an adapter.</summary>
+    public Tensor Forward(Pass pass, Tensor x, in Epilogue epilogue = default)
+    {
+        Tensor y = pass.New(x.Shape[0], Outputs);
+        long mark = pass.Arena.Mark();
+        MatMul.Forward(pass.Stream, y, x: x, weight: WeightOf(pass), epilogue with { Bias = bias is null ? default : bias.Weight });
+        pass.Arena.Rewind(mark);
         adapter?.Forward(pass, ySum: y, x);
         return y;
     }

@@ -18,9 +18,7 @@ public sealed class LoraAdapter(Parameter a, Parameter b, AdapterSettings settin
     {
         long mark = pass.Arena.Mark();
         Tensor reduced = Reduce(pass, _dropout.Forward(pass, x));
-        Tensor delta = pass.NewLike(ySum);
-        MatMul.Forward(pass.Stream, y: delta, x: reduced, weight: b.Weight);
-        Add.Forward(pass.Stream, y: ySum, x: ySum, residual: delta);
+        MatMul.Forward(pass.Stream, y: ySum, x: reduced, weight: b.Weight, new Epilogue { Residual = ySum });
         pass.Arena.Rewind(mark);
     }
 

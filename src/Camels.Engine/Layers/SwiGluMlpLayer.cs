@@ -9,15 +9,15 @@ public sealed class SwiGluMlpLayer(LinearLayer gate, LinearLayer up, LinearLayer
     /// <summary>x (N, C); gated, raised, hidden (N, F).</summary>
     public readonly record struct Saved(Tensor X, Tensor Gated, Tensor Raised, Tensor Hidden);
 
-    /// <summary>y (N, C) from x (N, C).</summary>
-    public Tensor Forward(Pass pass, Tensor x, out Saved saved)
+    /// <summary>residual (N, C) + y (N, C) from x (N, C).</summary>
+    public Tensor Forward(Pass pass, Tensor x, Tensor residual, out Saved saved)
     {
         Tensor gated = gate.Forward(pass, x);
         Tensor raised = up.Forward(pass, x);
         Tensor hidden = pass.NewLike(gated);
         SwiGlu.Forward(pass.Stream, hidden: hidden, gated: gated, raised: raised);
         saved = new Saved(x, gated, raised, hidden);
-        return down.Forward(pass, hidden);
+        return down.Forward(pass, hidden, new Epilogue { Residual = residual });
     }
 
     /// <summary>dx (N, C) from dy (N, C).</summary>

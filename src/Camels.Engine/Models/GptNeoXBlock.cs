@@ -46,12 +46,13 @@ public sealed class GptNeoXBlock : IBlock<GptNeoXBlock.Saved>
     /// <inheritdoc/>
     public Tensor Forward(Pass pass, Tensor x, out Saved saved)
     {
-        Tensor h = _attention.Forward(pass, _attentionNorm.Forward(pass, x, out NormSaved attentionNorm), out AttentionLayer.Saved attention);
-        _attentionDropout.ForwardInPlace(pass, h);
-        Add.Forward(pass.Stream, y: h, x: h, residual: x);
-        Tensor y = _mlp.Forward(pass, _mlpNorm.Forward(pass, _isParallel ? x : h, out NormSaved mlpNorm), out MlpLayer.Saved mlp);
-        _mlpDropout.ForwardInPlace(pass, y);
-        Add.Forward(pass.Stream, y: y, x: y, residual: h);
+        Tensor h = _attention.Forward(
+            pass, _attentionNorm.Forward(pass, x, out NormSaved attentionNorm), _attentionDropout.ResidualBefore(pass, x),
+            out AttentionLayer.Saved attention);
+        _attentionDropout.ForwardBeforeResidual(pass, h, residual: x);
+        Tensor y = _mlp.Forward(
+            pass, _mlpNorm.Forward(pass, _isParallel ? x : h, out NormSaved mlpNorm), _mlpDropout.ResidualBefore(pass, h), out MlpLayer.Saved mlp);
+        _mlpDropout.ForwardBeforeResidual(pass, y, residual: h);
         saved = new Saved(attentionNorm, attention, mlpNorm, mlp);
         return y;
     }

@@ -1,4 +1,4 @@
-using Camels.Engine.Layers;
+using Camels.Kernels.Ops;
 
 namespace Camels.Engine.Models;
 

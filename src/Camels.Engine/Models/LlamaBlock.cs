@@ -44,10 +44,9 @@ public sealed class LlamaBlock : IBlock<LlamaBlock.Saved>
     /// <inheritdoc/>
     public Tensor Forward(Pass pass, Tensor x, out Saved saved)
     {
-        Tensor h = _attention.Forward(pass, _attentionNorm.Forward(pass, x, out NormSaved attentionNorm), out AttentionLayer.Saved attention);
-        Add.Forward(pass.Stream, y: h, x: h, residual: x);
-        Tensor y = _mlp.Forward(pass, _mlpNorm.Forward(pass, h, out NormSaved mlpNorm), out SwiGluMlpLayer.Saved mlp);
-        Add.Forward(pass.Stream, y: y, x: y, residual: h);
+        Tensor h = _attention.Forward(
+            pass, _attentionNorm.Forward(pass, x, out NormSaved attentionNorm), residual: x, out AttentionLayer.Saved attention);
+        Tensor y = _mlp.Forward(pass, _mlpNorm.Forward(pass, h, out NormSaved mlpNorm), residual: h, out SwiGluMlpLayer.Saved mlp);
         saved = new Saved(attentionNorm, attention, mlpNorm, mlp);
         return y;
     }

@@ -1,6 +1,6 @@
-using Camels.Engine.Layers;
 using Camels.Engine.Parameters;
 using Camels.Kernels;
+using Camels.Kernels.Ops;
 
 namespace Camels.Engine.Models;
 

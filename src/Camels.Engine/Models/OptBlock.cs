@@ -48,13 +48,14 @@ public sealed class OptBlock : IBlock<OptBlock.Saved>
     {
         NormSaved attentionNorm = default;
         NormSaved mlpNorm = default;
-        Tensor h = _attention.Forward(pass, _normsLast ? x : _attentionNorm.Forward(pass, x, out attentionNorm), out AttentionLayer.Saved attention);
-        _attentionDropout.ForwardInPlace(pass, h);
-        Add.Forward(pass.Stream, y: h, x: h, residual: x);
+        Tensor h = _attention.Forward(
+            pass, _normsLast ? x : _attentionNorm.Forward(pass, x, out attentionNorm), _attentionDropout.ResidualBefore(pass, x),
+            out AttentionLayer.Saved attention);
+        _attentionDropout.ForwardBeforeResidual(pass, h, residual: x);
         h = _normsLast ? _attentionNorm.Forward(pass, h, out attentionNorm) : h;
-        Tensor y = _mlp.Forward(pass, _normsLast ? h : _mlpNorm.Forward(pass, h, out mlpNorm), out MlpLayer.Saved mlp);
-        _mlpDropout.ForwardInPlace(pass, y);
-        Add.Forward(pass.Stream, y: y, x: y, residual: h);
+        Tensor y = _mlp.Forward(
+            pass, _normsLast ? h : _mlpNorm.Forward(pass, h, out mlpNorm), _mlpDropout.ResidualBefore(pass, h), out MlpLayer.Saved mlp);
+        _mlpDropout.ForwardBeforeResidual(pass, y, residual: h);
         y = _normsLast ? _mlpNorm.Forward(pass, y, out mlpNorm) : y;
         saved = new Saved(attentionNorm, attention, mlpNorm, mlp);
         return y;

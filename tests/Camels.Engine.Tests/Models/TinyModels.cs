@@ -1,10 +1,10 @@
 using Camels.Engine.Checkpoints;
-using Camels.Engine.Layers;
 using Camels.Engine.Models;
 using Camels.Engine.Parameters;
 using Camels.Engine.Tests.Checkpoints;
 using Camels.Engine.Training;
 using Camels.Kernels;
+using Camels.Kernels.Ops;
 using Xunit;
 
 namespace Camels.Engine.Tests.Models;

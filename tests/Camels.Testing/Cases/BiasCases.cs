@@ -17,11 +17,14 @@ internal static class BiasCases
     private static OpCase Case(int rows, int channels, int[] lanes) => OpCase.Of("Bias", $"{rows}x{channels}, {lanes.Length - 1} lanes")
         .Input("x", [rows, channels])
         .Input("bias", [channels])
+        .Input("nothing", [rows, 0])
+        .Input("weight", [channels, 0])
         .Indices("laneBounds", lanes)
         .Output("y", rows, channels)
         .Upstream("dy", of: "y")
         .GradientSum("dBiasSum", of: "bias")
         .MayBe("y", "x")
-        .OnForward(t => Bias.Forward(t.Stream, y: t["y"], x: t["x"], bias: t["bias"]))
+        .OnForward(t => MatMul.Forward(
+            t.Stream, y: t["y"], x: t["nothing"], weight: t["weight"], new Epilogue { Bias = t["bias"], Residual = t["x"] }))
         .OnBackward(t => Bias.Backward(t.Stream, dBiasSum: t["dBiasSum"], dy: t["dy"], laneBounds: t["laneBounds"]));
 }

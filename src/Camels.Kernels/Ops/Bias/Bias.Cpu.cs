@@ -4,31 +4,6 @@ namespace Camels.Kernels.Ops;
 
 public static unsafe partial class Bias
 {
-    private static void ForwardCpu(DeviceStream stream, Tensor y, Tensor x, Tensor bias)
-    {
-        switch (x.DType)
-        {
-            case DType.F32: ForwardCpu<CpuF32>(stream, y, x, bias); break;
-            case DType.BF16: ForwardCpu<CpuBF16>(stream, y, x, bias); break;
-            case DType.F16: ForwardCpu<CpuF16>(stream, y, x, bias); break;
-            default: throw CpuParts.Unsupported(x);
-        }
-    }
-
-    private static void ForwardCpu<T>(DeviceStream stream, Tensor y, Tensor x, Tensor bias)
-        where T : struct, ICpuElements
-    {
-        ForwardWork<T> work = new()
-        {
-            Y = (void*)y.Address,
-            X = (void*)x.Address,
-            Bias = (void*)bias.Address,
-            Rows = new CpuParts(x.Shape[0], x.Shape[1]),
-            Channels = x.Shape[1],
-        };
-        stream.Device.Workers.Run(ref work, work.Rows.Count);
-    }
-
     private static void BackwardCpu(DeviceStream stream, Tensor dBiasSum, Tensor dy, Tensor laneBounds, int lanes)
     {
         switch (dy.DType)
@@ -53,35 +28,6 @@ public static unsafe partial class Bias
             Channels = dy.Shape[1],
         };
         stream.Device.Workers.Run(ref work, work.Columns.Count);
-    }
-
-    private struct ForwardWork<T> : ICpuWork
-        where T : struct, ICpuElements
-    {
-        public void* Y;
-        public void* X;
-        public void* Bias;
-        public CpuParts Rows;
-        public int Channels;
-
-        public readonly void Run(int part, int worker)
-        {
-            int width = Vector<float>.Count;
-            for (int n = Rows.Start(part); n < Rows.End(part); n++)
-            {
-                nint row = (nint)n * Channels;
-                int c = 0;
-                for (; c <= Channels - width; c += width)
-                {
-                    T.Store(Y, row + c, T.Load(X, row + c) + T.Load(Bias, c));
-                }
-
-                for (; c < Channels; c++)
-                {
-                    T.StoreOne(Y, row + c, T.LoadOne(X, row + c) + T.LoadOne(Bias, c));
-                }
-            }
-        }
     }
 
     private struct BackwardWork<T> : ICpuWork

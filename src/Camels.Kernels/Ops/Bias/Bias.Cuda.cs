@@ -5,15 +5,7 @@ public static partial class Bias
     /// <summary>A block takes at most 4,096 columns; others take the next ones.</summary>
     private const int MostThreads = 256;
 
-    private static readonly KernelSet _forward = new("bias", "bias_forward");
     private static readonly KernelSet _backward = new("bias", "bias_backward");
-
-    private static void ForwardCuda(DeviceStream stream, Tensor y, Tensor x, Tensor bias)
-    {
-        (int rows, int channels) = x.Rank2();
-        LaunchSize size = CudaParts.OfRows(stream, rows, Threads(channels));
-        stream.Launch(_forward[x.DType], size with { Y = Tiles(channels, size.Threads) }, y, x, bias, rows, channels);
-    }
 
     private static void BackwardCuda(DeviceStream stream, Tensor dBiasSum, Tensor dy, Tensor laneBounds, int lanes)
     {

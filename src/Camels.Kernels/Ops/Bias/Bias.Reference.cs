@@ -4,18 +4,6 @@ namespace Camels.Kernels.Ops;
 
 public static partial class Bias
 {
-    private static void ForwardReference<T>(Reals<T> y, Reals<T> x, Reals<T> bias, int rows, int channels)
-        where T : unmanaged, IFloatingPointIeee754<T>
-    {
-        for (int n = 0; n < rows; n++)
-        {
-            for (int c = 0; c < channels; c++)
-            {
-                y[n, c] = x[n, c] + bias[c];
-            }
-        }
-    }
-
     private static void BackwardReference<T>(Reals<T> dBiasSum, Reals<T> dy, int rows, int channels)
         where T : unmanaged, IFloatingPointIeee754<T>
     {
