@@ -61,7 +61,8 @@ internal sealed class BenchGenerateVerb : Verb
         int cacheTokens = batch * (promptTokens + newTokens + 1);
 
         Func<int, double> seconds = tokens => Seconds(generator, prompts, tokens, cacheTokens);
-        GenerationRound[] rounds = [.. Enumerable.Range(-WarmUpRounds, WarmUpRounds + Rounds).Select(_ => Measure(device, seconds, newTokens)).Skip(WarmUpRounds)];
+        CpuPeak peak = CpuPeak.Of(precision);
+        GenerationRound[] rounds = [.. Enumerable.Range(-WarmUpRounds, WarmUpRounds + Rounds).Select(_ => Measure(device, peak, seconds, newTokens)).Skip(WarmUpRounds)];
         double prefill = batch * promptTokens / Median(rounds, round => round.PromptSeconds);
         double decode = batch / Median(rounds, round => round.StepSeconds);
         double promptFlops = batch * promptTokens * ModelFlops.PerPromptToken(config, promptTokens);
@@ -73,7 +74,7 @@ internal sealed class BenchGenerateVerb : Verb
             [
                 ["shape, prompts, precision", $"{shape}, {batch} of {promptTokens} tokens, {precision.Name}"],
                 ["prompt tokens/s", Screen.Count(prefill)],
-                ["of the fp32 multiply-add peak", $"{Screen.Fixed(100 * flopsShare, 1)} %"],
+                [$"of the peak of {peak.Source}", $"{Screen.Fixed(100 * flopsShare, 1)} %"],
                 ["new tokens/s", Screen.Count(decode)],
                 ["of the speed of reading memory", $"{Screen.Fixed(100 * readShare, 1)} %"],
             ]);
@@ -85,7 +86,8 @@ internal sealed class BenchGenerateVerb : Verb
             NewTokens = newTokens,
             Precision = precision.Name,
             PrefillTokensPerSecond = prefill,
-            PrefillShareOfFmaPeak = flopsShare,
+            PrefillShareOfPeak = flopsShare,
+            PeakSource = peak.Source,
             DecodeTokensPerSecond = decode,
             DecodeShareOfReadBandwidth = readShare,
             ReadBytesPerSecond = Median(rounds, round => round.ReadBytesPerSecond),
@@ -97,9 +99,9 @@ internal sealed class BenchGenerateVerb : Verb
     }
 
     // Ceilings are taken beside each run, because the clock and the memory of a shared machine are not the same a second later.
-    private static GenerationRound Measure(Device device, Func<int, double> seconds, int newTokens)
+    private static GenerationRound Measure(Device device, CpuPeak peak, Func<int, double> seconds, int newTokens)
     {
-        double flops = device.Workers is null ? double.NaN : CpuCeiling.FmaFlopsPerSecond(device.Workers);
+        double flops = device.Workers is null ? double.NaN : peak.FlopsPerSecond(device.Workers);
         double prompt = seconds(1);
         double read = device.Workers is null ? double.NaN : CpuCeiling.ReadBytesPerSecond(device);
         return new GenerationRound(flops, prompt, read, (seconds(newTokens + 1) - prompt) / newTokens);

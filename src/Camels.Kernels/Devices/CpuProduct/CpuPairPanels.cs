@@ -43,24 +43,30 @@ internal static unsafe class CpuPairPanels
     // Rows of the source are steps: two make a row of the panel.
     private static void PackRows(uint* panel, int width, CpuOperand source, int vectors, int pairs)
     {
+        nint stride = source.Stride;
         ushort* first = (ushort*)source.Address;
-        for (int k = 0; k < pairs; k++)
+        for (uint* end = panel + ((nint)pairs * width); panel < end; panel += width)
         {
-            ushort* second = first + source.Stride;
+            ushort* second = first + stride;
             int i = 0;
             for (; i <= vectors - Width; i += Width)
             {
-                (Avx512F.ShiftLeftLogical(Widen(first + i), 16) | Widen(second + i)).Store(panel + i);
+                Vector512<uint> upper = Avx512F.ConvertToVector512UInt32(Vector256.Load(first + i)) << 16;
+                (upper | Avx512F.ConvertToVector512UInt32(Vector256.Load(second + i))).Store(panel + i);
             }
 
-            for (; i < vectors; i++)
+            for (; i <= vectors - Block; i += Block)
             {
-                panel[i] = ((uint)first[i] << 16) | second[i];
+                Vector256<uint> upper = Avx2.ConvertToVector256Int32(Vector128.Load(first + i)).AsUInt32() << 16;
+                (upper | Avx2.ConvertToVector256Int32(Vector128.Load(second + i)).AsUInt32()).Store(panel + i);
             }
 
-            new Span<uint>(panel + i, width - i).Clear();
-            first = second + source.Stride;
-            panel += width;
+            for (; i < width; i++)
+            {
+                panel[i] = i < vectors ? ((uint)first[i] << 16) | second[i] : 0;
+            }
+
+            first = second + stride;
         }
     }
 
@@ -68,14 +74,17 @@ internal static unsafe class CpuPairPanels
     private static void PackTransposed(uint* panel, int width, CpuOperand source, int vectors, int pairs)
     {
         ushort* start = (ushort*)source.Address;
-        int k = 0;
+        nint stride = source.Stride;
+        nint k = 0;
         if (vectors == Block)
         {
+            ushort* start3 = start + (3 * stride);
+            ushort* start6 = start + (6 * stride);
             for (; k <= pairs - Block; k += Block)
             {
                 CpuPanels.Transpose(
-                    (float*)panel, width, Load(source, 0, k), Load(source, 1, k), Load(source, 2, k), Load(source, 3, k), Load(source, 4, k),
-                    Load(source, 5, k), Load(source, 6, k), Load(source, 7, k));
+                    (float*)panel, width, Load(start, k), Load(start + stride, k), Load(start + (2 * stride), k), Load(start3, k),
+                    Load(start3 + stride, k), Load(start3 + (2 * stride), k), Load(start6, k), Load(start6 + stride, k));
                 panel += Block * width;
             }
         }
@@ -84,7 +93,7 @@ internal static unsafe class CpuPairPanels
         {
             for (int i = 0; i < Block; i++)
             {
-                panel[i] = i < vectors ? uint.RotateLeft(Unsafe.ReadUnaligned<uint>(start + (i * source.Stride) + (2 * k)), 16) : 0;
+                panel[i] = i < vectors ? uint.RotateLeft(Unsafe.ReadUnaligned<uint>(start + (i * stride) + (2 * k)), 16) : 0;
             }
 
             panel += width;
@@ -100,11 +109,8 @@ internal static unsafe class CpuPairPanels
         }
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector512<uint> Widen(ushort* source) => Avx512F.ConvertToVector512UInt32(Vector256.Load(source));
-
     // Memory has the first step in the lower half.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector256<float> Load(CpuOperand source, nint vector, nint pair) =>
-        Avx512F.VL.RotateLeft(Vector256.Load((uint*)((ushort*)source.Address + (vector * source.Stride) + (2 * pair))), 16).AsSingle();
+    private static Vector256<float> Load(ushort* vector, nint pair) =>
+        Avx512F.VL.RotateLeft(Vector256.Load((uint*)vector + pair), 16).AsSingle();
 }
