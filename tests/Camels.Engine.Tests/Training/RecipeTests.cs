@@ -250,8 +250,8 @@ public sealed class RecipeTests
         Assert.DoesNotContain("rank", yaml, StringComparison.Ordinal);
         Assert.Equal(yaml, RecipeWriter.ToYaml(RecipeReader.Parse(yaml, "again", [])));
         Assert.Contains("adapter.rank is that of model.adapter, a", Refused(Smallest, "model.adapter=a", "adapter.rank=4"), StringComparison.Ordinal);
-        Assert.Contains("train and an adapter", Refused(Smallest, "model.adapter=a", "train=*.bias"), StringComparison.Ordinal);
-        Assert.Contains("train and an adapter", Refused(Smallest, "adapter.rank=4", "train=*.bias"), StringComparison.Ordinal);
+        Assert.Contains("train and an adapter", Refused(Smallest, "model.adapter=a", "train=[\"*.bias\"]"), StringComparison.Ordinal);
+        Assert.Contains("train and an adapter", Refused(Smallest, "adapter.rank=4", "train=[\"*.bias\"]"), StringComparison.Ordinal);
         const string Random = """
             model: {family: llama, size: 7b, initialize: random, tokenizer: t}
             data: {sources: [{dataset: messages, path: d}]}
