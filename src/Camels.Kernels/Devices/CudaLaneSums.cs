@@ -48,6 +48,10 @@ internal readonly ref struct CudaLaneSums
     /// <summary>The size of a launch that sums slices.</summary>
     public LaunchSize OfSlices(int threads, int sharedBytes = 0) => new((long)LanesOfGroup * SlicesPerLane, threads, SharedBytes: sharedBytes);
 
+    /// <summary>The same where blocks share the columns of a row.</summary>
+    public LaunchSize OfWideSlices() =>
+        OfSlices(CudaParts.WideSumThreads) with { Y = CudaParts.ColumnTiles(_columns, CudaParts.WideSumThreads) };
+
     /// <summary>The bounds of a group's lanes.</summary>
     public Tensor BoundsOf(int group) => _laneBounds.Rows(group * LanesOfGroup, LanesOfGroup + 1);
 

@@ -9,6 +9,12 @@ internal static class CudaParts
     /// <summary>Columns of a row that a thread takes.</summary>
     public const int ColumnsPerThread = 16;
 
+    /// <summary>Threads of a block that takes rows which are too wide for registers (native/include/norms.cuh).</summary>
+    public const int WideThreads = 512;
+
+    /// <summary>Threads of a block that sums the columns of such rows.</summary>
+    public const int WideSumThreads = 256;
+
     private const int FlatThreads = 256;
     private const int PieceBytes = 16;
     private const int FlatBytesPerThread = 32;
@@ -22,6 +28,10 @@ internal static class CudaParts
     /// <summary>Threads of a block that takes whole rows, a function of their columns alone because the order of a row's sum depends on it.</summary>
     public static int RowThreads(int columns) =>
         Math.Max(1, (columns + (WarpThreads * ColumnsPerThread) - 1) / (WarpThreads * ColumnsPerThread)) * WarpThreads;
+
+    /// <summary>Blocks side by side that take a row's columns, 16 a thread.</summary>
+    public static int ColumnTiles(int columns, int threads) =>
+        (columns + (threads * ColumnsPerThread) - 1) / (threads * ColumnsPerThread);
 
     /// <summary>As many blocks that take whole rows as can be at work at once, or fewer where there are fewer rows.</summary>
     public static LaunchSize OfRows(DeviceStream stream, int rows, int threads, int sharedBytes = 0)
@@ -41,8 +51,4 @@ internal static class CudaParts
     /// <summary>Throws where a tensor holds other numbers than singles.</summary>
     public static void RequireSingles(Tensor tensor) =>
         TensorChecks.RequireThat(tensor.DType == DType.F32, $"{tensor}: a GPU keeps statistics in F32");
-
-    /// <summary>Throws where a row is longer than a block can take.</summary>
-    public static void RequireChannels(int channels, int most) =>
-        TensorChecks.RequireThat(channels <= most, $"x has {channels:N0} channels; this operator takes at most {most:N0} on a GPU");
 }

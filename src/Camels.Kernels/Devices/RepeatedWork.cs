@@ -51,11 +51,13 @@ public sealed class RepeatedWork<TKey>(DeviceStream stream, Action work) : IDisp
         {
             work();
         }
-        finally
+        catch
         {
-            _graph = queue.EndCapture();
+            queue.EndCapture().Dispose();       // a part of the work
+            throw;
         }
 
+        _graph = queue.EndCapture();
         _recorded = key;
     }
 }

@@ -56,19 +56,26 @@ internal sealed unsafe class CudaDriver
     public delegate* unmanaged<void*, int, uint, void*, ulong*, ulong*, uint*, uint*, int, int, int, int, CudaStatus> cuTensorMapEncodeTiled;
 #pragma warning restore IDE1006
 
+    // Of the functions that a driver lacks.
+    private const int MostNamed = 3;
+
     /// <summary>The machine's own driver, or null and the reason in one sentence.</summary>
-    public static CudaDriver? FromMachine(out string reason)
+    public static CudaDriver? FromMachine(out string reason) => FromLibraries(NativeLibraries.CudaNames, out reason);
+
+    /// <summary>The first library of <paramref name="names"/> that is there as a driver, or null and the reason in one sentence.</summary>
+    public static CudaDriver? FromLibraries(ReadOnlySpan<string> names, out string reason)
     {
-        nint library = NativeLibraries.LoadFirst(NativeLibraries.CudaNames);
+        nint library = NativeLibraries.LoadFirst(names);
         if (library == 0)
         {
-            reason = $"no CUDA driver library ({NativeLibraries.CudaNames[0]}) on this machine";
+            reason = $"no CUDA driver library ({names[0]}) on this machine";
             return null;
         }
 
         List<string> missing = [];
         CudaDriver driver = FromLibrary(library, missing);
-        reason = $"the CUDA driver of this machine lacks {string.Join(", ", missing)}: update it to CUDA 11.8 or later";
+        string others = missing.Count <= MostNamed ? "" : $" and {missing.Count - MostNamed} others";
+        reason = $"the CUDA driver of this machine lacks {string.Join(", ", missing.Take(MostNamed))}{others}: update it to CUDA 11.8 or later";
         return missing.Count == 0 ? driver : null;
     }
 

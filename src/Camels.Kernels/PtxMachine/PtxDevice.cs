@@ -39,9 +39,18 @@ internal sealed unsafe class PtxDevice(int ordinal, string target, PtxOptions op
     /// <summary>Kernels that were launched.</summary>
     public long Launches { get; private set; }
 
+    /// <summary>Bytes of its memory.</summary>
+    public long MemoryBytes { get; } = options.MemoryBytes == 0 ? GC.GetGCMemoryInfo().TotalAvailableMemoryBytes : options.MemoryBytes;
+
     /// <summary>Takes memory.</summary>
+    /// <exception cref="OutOfMemoryException">There is not so much.</exception>
     public nint Allocate(long bytes)
     {
+        if (bytes > MemoryBytes - Memory.LiveBytes)
+        {
+            throw new InsufficientMemoryException();
+        }
+
         Allocations++;
         return (nint)Memory.Allocate(bytes);
     }

@@ -153,7 +153,7 @@ internal static unsafe partial class PtxDriver
     [UnmanagedCallersOnly]
     private static CudaStatus DeviceTotalMem(nuint* bytes, int device)
     {
-        *bytes = (nuint)GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
+        *bytes = (nuint)Device(device).MemoryBytes;
         return CudaStatus.Success;
     }
 
@@ -190,9 +190,8 @@ internal static unsafe partial class PtxDriver
     [UnmanagedCallersOnly]
     private static CudaStatus MemoryGetInfo(nuint* free, nuint* total)
     {
-        long all = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
-        *free = (nuint)Math.Max(0, all - _current!.Memory.LiveBytes);
-        *total = (nuint)all;
+        *free = (nuint)Math.Max(0, _current!.MemoryBytes - _current.Memory.LiveBytes);
+        *total = (nuint)_current.MemoryBytes;
         return CudaStatus.Success;
     }
 

@@ -34,6 +34,9 @@ public sealed record PtxOptions
     /// <summary>So many launches later the device is lost, as a GPU that fell off its bus: to rehearse what a run makes of it.</summary>
     public long LostAfterLaunches { get; init; } = long.MaxValue;
 
+    /// <summary>Bytes of the device's memory, to rehearse that they do not suffice; 0 for what the host has.</summary>
+    public long MemoryBytes { get; init; }
+
     /// <summary>Threads that run blocks side by side. Blocks do not see each other, so the results are the same; races are checked on one.</summary>
     public int Threads { get; init; } = 1;
 }

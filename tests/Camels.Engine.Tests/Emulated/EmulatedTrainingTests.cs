@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Camels.Engine.Layers;
 using Camels.Engine.Models;
 using Camels.Engine.Parameters;
 using Camels.Engine.Tests.Models;
@@ -57,6 +58,45 @@ public class EmulatedTrainingTests
 
         Assert.Equal(allocations, device.EmulatedCounts.Allocations);
         Assert.NotEqual(launches, device.EmulatedCounts.Launches);
+    }
+
+    /// <summary>Rows of one length: from the second step on a pass is given as a whole, but for a step of fewer rows.</summary>
+    [Fact]
+    public void Recorded_passes_have_the_bits_of_launched_ones()
+    {
+        byte[] recorded = TrainOnEqualRows(isNeverRecorded: false, out long fewer);
+        byte[] launched = TrainOnEqualRows(isNeverRecorded: true, out long more);
+        Assert.Equal(launched, recorded);
+        Assert.True(fewer < more, $"{fewer} launches, {more} without recording");
+    }
+
+    private static byte[] TrainOnEqualRows(bool isNeverRecorded, out long launches)
+    {
+        using Device device = Device.OpenEmulated("sm_90a");
+        using ILanguageModel model = TinyLlama.Create(device, Precision.Bf16);
+        Random random = new(6);
+        byte[] trained = [.. Enumerable.Range(0, 12).Select(t => (byte)(t > 4 ? 1 : 0))];
+        IEnumerable<TestDocument> documents = [.. Enumerable.Range(0, 40).Select(_ => new TestDocument([.. trained.Select(_ => random.Next(3, 53))], trained))];
+        TestRows rows = new(documents, documentsPerRow: 2, batchSize: 4);
+        using Trainer trainer = new(model, device, new TrainerSettings(TinyLlama.Recipe(4), Lanes: 4, LanesPerCall: 0, Steps: 20), rows, sources: 2);
+        Pass quiet = trainer.Pass;
+        Pass observed = new(quiet.Stream, quiet.Arena, quiet.Precision, quiet.Batch) { Observer = (_, _) => { } };
+        List<byte> bytes = [];
+        for (int step = 0; step < 5; step++)
+        {
+            trainer.Pass = isNeverRecorded && step % 2 == 0 ? observed : quiet;
+            bytes.AddRange(BitConverter.GetBytes(trainer.Step().Loss));
+        }
+
+        foreach (Parameter parameter in trainer.Optimizer.Parameters)
+        {
+            float[] master = new float[parameter.Elements];
+            HostTransfer.ToHost<float>(device.Stream, parameter.Master, master);
+            bytes.AddRange(MemoryMarshal.AsBytes<float>(master));
+        }
+
+        launches = device.EmulatedCounts.Launches;
+        return [.. bytes];
     }
 
     private static double Largest(double[] truth, double[] losses) =>

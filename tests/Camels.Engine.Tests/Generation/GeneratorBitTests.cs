@@ -55,10 +55,26 @@ public class GeneratorBitTests
 
     [Theory]
     [MemberData(nameof(TinyModels.All), MemberType = typeof(TinyModels))]
-    public void The_log_probabilities_are_those_of_the_training_forward(string name)
+    public void The_log_probabilities_are_those_of_the_training_forward(string name) =>
+        AssertLosses(name, Device.OpenCpu(threads: 2), Precision.Fp32);
+
+    [Theory]
+    [InlineData("llama", "sm_80")]
+    [InlineData("llama", "sm_90a")]
+    [InlineData("llama of wide heads", "sm_80")]
+    [InlineData("llama of wide heads", "sm_90a")]
+    [InlineData("opt", "sm_80")]
+    [InlineData("neox parallel", "sm_90a")]
+    public void They_are_on_emulated_gpus_too(string name, string target)
     {
-        using Device device = Device.OpenCpu(threads: 2);
-        using ILanguageModel model = TinyModels.Create(name, device, Precision.Fp32);
+        AssertLosses(name, Device.OpenEmulated(target), Precision.Fp32);
+        AssertLosses(name, Device.OpenEmulated(target, seed: 2), Precision.Bf16);
+    }
+
+    private static void AssertLosses(string name, Device on, Precision precision)
+    {
+        using Device device = on;
+        using ILanguageModel model = TinyModels.Create(name, device, precision);
         model.PredictedTokens = 51;
         Prompt prompt = _prompts[3];
         Completion? completion = null;
@@ -70,10 +86,12 @@ public class GeneratorBitTests
         batch.AddLane(ids, labels, [0, ids.Length], new double[12]);
         batch.Upload(device.Stream);
         using Arena arena = Arena.Allocate(device, 64 << 20, "test");
-        Pass pass = new(device.Stream, arena, Precision.Fp32, batch);
+        Pass pass = new(device.Stream, arena, precision, batch);
         Tensor losses = pass.NewStatistic(batch.TrainedTokens);
         model.Losses(pass, losses);
-        Assert.Equal(completion.LogProbabilities.Select(BitConverter.SingleToInt32Bits), losses.AsSpan<float>().ToArray().Select(l => BitConverter.SingleToInt32Bits(-l)));
+        float[] values = new float[12];
+        HostTransfer.ToHost<float>(device.Stream, losses, values);
+        Assert.Equal(completion.LogProbabilities.Select(BitConverter.SingleToInt32Bits), values.Select(loss => BitConverter.SingleToInt32Bits(-loss)));
     }
 
     [Fact]

@@ -18,6 +18,7 @@ internal static class TinyModels
         ["llama tied"] = TinyLlama.Config(tied: true),
         ["llama 3"] = TinyLlama.Config() with { RopeScaling = new RopeScaling(RopeScalingKind.Llama3, Factor: 8, OriginalPositions: 48) },
         ["llama with biases"] = TinyLlama.Config() with { AttentionBias = true, AttentionOutputBias = true, MlpBias = true },
+        ["llama of wide heads"] = TinyLlama.Config() with { HiddenSize = 64, HeadCount = 2, KeyValueHeadCount = 1, HeadSize = 64 },
         ["qwen2"] = TinyLlama.Config(tied: true) with { Family = ModelFamily.Qwen2, AttentionBias = true },
         ["opt"] = Opt,
         ["opt norms last"] = Opt with { NormsLast = true, HasFinalNorm = false, EmbeddingSize = 12, Dropout = new DropoutShares(0.2) },

@@ -1,5 +1,6 @@
 using Camels.Kernels.Ops;
 using Camels.Kernels.Tests.Ops;
+using Camels.Testing;
 using Xunit;
 
 namespace Camels.Kernels.Tests.Emulated;
@@ -90,11 +91,11 @@ public class AttentionBitTests
         const int Vocabulary = 1304;
         const int Tokens = 5;
         using Device device = Device.OpenEmulated(target);
-        using EmulatedTensors tensors = new(device);
-        Tensor x = tensors.Normal(1, dtype, Tokens, Channels);
-        Tensor weight = tensors.Normal(2, dtype, Vocabulary, Channels);
+        using TestTensors tensors = new(device);
+        Tensor x = tensors.Normal(new Random(1), dtype, Tokens, Channels);
+        Tensor weight = tensors.Normal(new Random(2), dtype, Vocabulary, Channels);
         Tensor labels = tensors.Of(0, 1303, 511, 512, 99);
-        Tensor scales = tensors.Normal(3, DType.F32, Tokens);
+        Tensor scales = tensors.Normal(new Random(3), DType.F32, Tokens);
         byte[][] whole = Run(0, Tokens, LossHead.WorkspaceElements(Tokens, Channels, Vocabulary));
         byte[][] least = Run(0, Tokens, LossHead.LeastWorkspaceElements(Tokens, Channels, Vocabulary));
         byte[][] apart =
@@ -110,10 +111,10 @@ public class AttentionBitTests
             Tensor losses = tensors.New(DType.F32, tokens);
             Tensor dx = tensors.New(dtype, tokens, Channels);
             LossHead.ForwardBackward(
-                device.Stream, losses: losses, dx: dx, dWeightSum: tensors.Zero(DType.F32, Vocabulary, Channels), x: x.Rows(first, tokens), weight: weight,
+                device.Stream, losses: losses, dx: dx, dWeightSum: tensors.New(DType.F32, Vocabulary, Channels), x: x.Rows(first, tokens), weight: weight,
                 trainedRows: tensors.Of([.. Enumerable.Range(0, tokens)]), labels: labels.Rows(first, tokens), scales: scales.Rows(first, tokens),
                 trainedLaneBounds: tensors.Of(0, tokens), workspace: tensors.New(DType.F32, (int)workspaceElements));
-            return [.. Enumerable.Range(0, tokens).Select(m => (byte[])[.. tensors.Bytes(losses.Rows(m, 1)), .. tensors.Bytes(dx.Rows(m, 1))])];
+            return [.. Enumerable.Range(0, tokens).Select(m => (byte[])[.. tensors.Read<byte>(losses.Rows(m, 1)), .. tensors.Read<byte>(dx.Rows(m, 1))])];
         }
     }
 }

@@ -74,19 +74,6 @@ public class MemoryBoundKernelTests
         });
     }
 
-    [Theory]
-    [InlineData(8193)]
-    [InlineData(20_000)]
-    public void Rows_that_no_block_can_take_are_refused(int channels)
-    {
-        using Device device = Device.OpenEmulated();
-        using TestTensors tensors = new(device);
-        Tensor x = tensors.New(DType.BF16, 1, channels);
-        ArgumentException error = Assert.Throws<ArgumentException>(() => RmsNorm.Forward(
-            device.Stream, y: x, rstd: tensors.New(DType.F32, 1), x: x, weight: tensors.New(DType.BF16, channels), eps: 1));
-        Assert.Contains("8,192", error.Message, StringComparison.Ordinal);
-    }
-
     private static Tensor Bounds(TestTensors tensors, int lanes) => tensors.Of([.. Enumerable.Range(0, lanes + 1)]);
 
     // All results as text: their bits.

@@ -1,4 +1,5 @@
 using Camels.Kernels.Ops;
+using Camels.Testing;
 using Xunit;
 
 namespace Camels.Kernels.Tests.Emulated;
@@ -23,10 +24,10 @@ public class ProductBitTests
     public void A_row_has_the_same_bits_alone_and_in_any_batch(string target, DType dtype, int channels, int outputs)
     {
         using Device device = Device.OpenEmulated(target);
-        using EmulatedTensors tensors = new(device);
-        Tensor x = tensors.Normal(1, dtype, MostRows, channels);
-        Tensor dy = tensors.Normal(2, dtype, MostRows, outputs);
-        Tensor weight = tensors.Normal(3, dtype, outputs, channels);
+        using TestTensors tensors = new(device);
+        Tensor x = tensors.Normal(new Random(1), dtype, MostRows, channels);
+        Tensor dy = tensors.Normal(new Random(2), dtype, MostRows, outputs);
+        Tensor weight = tensors.Normal(new Random(3), dtype, outputs, channels);
         Tensor y = tensors.New(dtype, MostRows, outputs);
         Tensor dx = tensors.New(dtype, MostRows, channels);
         MatMul.Forward(device.Stream, y: y, x: x, weight: weight);
@@ -37,8 +38,8 @@ public class ProductBitTests
             Tensor someDx = tensors.New(dtype, rows, channels);
             MatMul.Forward(device.Stream, y: someY, x: x.Rows(first, rows), weight: weight);
             MatMul.BackwardInput(device.Stream, dx: someDx, dy: dy.Rows(first, rows), weight: weight);
-            Assert.Equal(tensors.Bytes(y.Rows(first, rows)), tensors.Bytes(someY));
-            Assert.Equal(tensors.Bytes(dx.Rows(first, rows)), tensors.Bytes(someDx));
+            Assert.Equal(tensors.Read<byte>(y.Rows(first, rows)), tensors.Read<byte>(someY));
+            Assert.Equal(tensors.Read<byte>(dx.Rows(first, rows)), tensors.Read<byte>(someDx));
         }
     }
 
@@ -50,25 +51,25 @@ public class ProductBitTests
     {
         int[] bounds = [0, 5, 5, 40, 110, 111, 111, 111, 117];
         using Device device = Device.OpenEmulated(target);
-        using EmulatedTensors tensors = new(device);
-        Tensor x = tensors.Normal(1, dtype, bounds[^1], channels);
-        Tensor dy = tensors.Normal(2, dtype, bounds[^1], outputs);
-        Tensor before = tensors.Normal(3, DType.F32, outputs, channels);
-        Tensor all = tensors.Normal(3, DType.F32, outputs, channels);
+        using TestTensors tensors = new(device);
+        Tensor x = tensors.Normal(new Random(1), dtype, bounds[^1], channels);
+        Tensor dy = tensors.Normal(new Random(2), dtype, bounds[^1], outputs);
+        Tensor before = tensors.Normal(new Random(3), DType.F32, outputs, channels);
+        Tensor all = tensors.Normal(new Random(3), DType.F32, outputs, channels);
         MatMul.BackwardWeight(device.Stream, dWeightSum: all, dy: dy, x: x, laneBounds: tensors.Of(bounds));
 
         float[][] lanes = [.. Enumerable.Range(0, 8).Select(Lane)];
-        float[] expected = [.. tensors.Singles(before).Select(
+        float[] expected = [.. tensors.Read<float>(before).Select(
             (old, i) => old + (((lanes[0][i] + lanes[1][i]) + (lanes[2][i] + lanes[3][i])) + ((lanes[4][i] + lanes[5][i]) + (lanes[6][i] + lanes[7][i]))))];
-        Assert.Equal(expected, tensors.Singles(all));
+        Assert.Equal(expected, tensors.Read<float>(all));
 
         float[] Lane(int lane)
         {
             int rows = bounds[lane + 1] - bounds[lane];
-            Tensor sum = tensors.Zero(DType.F32, outputs, channels);
+            Tensor sum = tensors.New(DType.F32, outputs, channels);
             MatMul.BackwardWeight(
                 device.Stream, dWeightSum: sum, dy: dy.Rows(bounds[lane], rows), x: x.Rows(bounds[lane], rows), laneBounds: tensors.Of(0, rows));
-            return tensors.Singles(sum);
+            return tensors.Read<float>(sum);
         }
     }
 
@@ -78,9 +79,9 @@ public class ProductBitTests
     public void A_sum_continues_the_chain_of_what_was_there(string target)
     {
         using Device device = Device.OpenEmulated(target);
-        using EmulatedTensors tensors = new(device);
-        Tensor dy = tensors.Normal(1, DType.BF16, 40, 64);
-        Tensor weight = tensors.Normal(2, DType.BF16, 64, 24);
+        using TestTensors tensors = new(device);
+        Tensor dy = tensors.Normal(new Random(1), DType.BF16, 40, 64);
+        Tensor weight = tensors.Normal(new Random(2), DType.BF16, 64, 24);
         Tensor whole = tensors.New(DType.F32, 40, 24);
         Tensor parts = tensors.New(DType.F32, 40, 24);
         CudaProduct.RunColumns(device.Stream, new CudaMatrix(whole), new CudaMatrix(dy), new CudaMatrix(weight), steps: 64, adds: false);
@@ -92,7 +93,7 @@ public class ProductBitTests
                 adds: first > 0);
         }
 
-        Assert.Equal(tensors.Bytes(whole), tensors.Bytes(parts));
+        Assert.Equal(tensors.Read<byte>(whole), tensors.Read<byte>(parts));
     }
 
     [Fact]
@@ -105,16 +106,16 @@ public class ProductBitTests
     private static byte[] Results(string target, int seed)
     {
         using Device device = Device.OpenEmulated(target, seed);
-        using EmulatedTensors tensors = new(device);
-        Tensor x = tensors.Normal(1, DType.BF16, 34, 40);
-        Tensor dy = tensors.Normal(2, DType.BF16, 34, 136);
-        Tensor weight = tensors.Normal(3, DType.BF16, 136, 40);
+        using TestTensors tensors = new(device);
+        Tensor x = tensors.Normal(new Random(1), DType.BF16, 34, 40);
+        Tensor dy = tensors.Normal(new Random(2), DType.BF16, 34, 136);
+        Tensor weight = tensors.Normal(new Random(3), DType.BF16, 136, 40);
         Tensor y = tensors.New(DType.BF16, 34, 136);
         Tensor dx = tensors.New(DType.BF16, 34, 40);
-        Tensor sum = tensors.Zero(DType.F32, 136, 40);
+        Tensor sum = tensors.New(DType.F32, 136, 40);
         MatMul.Forward(device.Stream, y: y, x: x, weight: weight);
         MatMul.BackwardInput(device.Stream, dx: dx, dy: dy, weight: weight);
         MatMul.BackwardWeight(device.Stream, dWeightSum: sum, dy: dy, x: x, laneBounds: tensors.Of(0, 20, 34));
-        return [.. tensors.Bytes(y), .. tensors.Bytes(dx), .. tensors.Bytes(sum)];
+        return [.. tensors.Read<byte>(y), .. tensors.Read<byte>(dx), .. tensors.Read<byte>(sum)];
     }
 }

@@ -13,6 +13,8 @@ internal static class RmsNormCases
         Case(rows: 17, channels: 33, lanes: [0, 9, 17]),
         Case(rows: 64, channels: 443, lanes: [0, 10, 20, 30, 40, 50, 60, 64, 64]),
         Case(rows: 3, channels: 1100, lanes: [0, 1, 3]),
+        Case(rows: 2, channels: 8195, lanes: [0, 2]),
+        Case(rows: 3, channels: 12_288, lanes: [0, 1, 3]),
     ];
 
     private static OpCase Case(int rows, int channels, int[] lanes) => OpCase.Of("RmsNorm", $"{rows}x{channels}, {lanes.Length - 1} lanes")

@@ -15,14 +15,11 @@ public static partial class Bias
         for (int group = 0; group < sums.Groups; group++)
         {
             stream.Launch(
-                _backward[dy.DType], sums.OfSlices(threads) with { Y = Tiles(channels, threads) }, sums.Slices(vector: 0), dy,
+                _backward[dy.DType], sums.OfSlices(threads) with { Y = CudaParts.ColumnTiles(channels, threads) }, sums.Slices(vector: 0), dy,
                 sums.BoundsOf(group), sums.LanesOfGroup, channels);
             sums.Finish(group, vector: 0, dBiasSum);
         }
     }
 
     private static int Threads(int channels) => Math.Min(MostThreads, CudaParts.RowThreads(channels));
-
-    private static int Tiles(int channels, int threads) =>
-        (channels + (threads * CudaParts.ColumnsPerThread) - 1) / (threads * CudaParts.ColumnsPerThread);
 }
