@@ -76,10 +76,6 @@ internal static unsafe class CpuFewRows
                 return;
             }
 
-            // Lines that the tile shall fetch: its own, as the panels' were fetched already.
-            const int MostLines = CpuChunk.StepsPerBlock / CpuTile.StepsPerRound;
-            byte** lines = stackalloc byte*[MostLines];
-            new Span<nint>(lines, MostLines).Fill((nint)lines);
             int k = 0;
             do
             {
@@ -99,7 +95,7 @@ internal static unsafe class CpuFewRows
                 };
                 for (int row = 0; row < Rows; row += CpuTile.Rows)
                 {
-                    CpuLeft left = CpuLeft.InPlace(LeftFrom(row, k)).With(call: 0, steps, lines);
+                    CpuLeft left = CpuLeft.InPlace(LeftFrom(row, k));
                     cell.Run(row, column: 0, Math.Min(CpuTile.Rows, Rows - row), outputs, left, panel, steps);
                 }
 
