@@ -8,6 +8,7 @@ using Camels.Engine.Tests.Models;
 using Camels.Engine.Tokenizers;
 using Camels.Engine.Training;
 using Camels.Kernels;
+using Camels.Testing;
 using Xunit;
 
 namespace Camels.Engine.Tests.Training;
@@ -234,7 +235,7 @@ public sealed class FinetuneRunTests : IDisposable
         Assert.Equal(Losses(straight.Output), Losses(recipe.Output));
     }
 
-    /// <summary>The losses stay as close to those of double-precision arithmetic as those of the cpu and of plain code, the larger of the two errors twice.</summary>
+    /// <summary>The losses stay as close to those of double-precision arithmetic as those of the cpu and of plain code, the largest error, or a loss's own rounding, twice.</summary>
     [Theory]
     [InlineData("lora", "fp32")]
     [InlineData("qlora", "fp32")]
@@ -253,7 +254,8 @@ public sealed class FinetuneRunTests : IDisposable
         double plain = LargestError(Device.OpenPlain());
         double cpu = LargestError(Device.OpenCpu(threads: 2));
         double emulated = LargestError(Device.OpenEmulated(precision == "fp16" ? "sm_90a" : "sm_80"));
-        Assert.True(emulated <= 2 * Math.Max(plain, cpu), $"off by {emulated:E3}; the cpu by {cpu:E3}, plain code by {plain:E3}");
+        double rounding = Numbers.HalfUlp(DType.F32) * truth.Max();
+        Assert.True(emulated <= 2 * Math.Max(rounding, Math.Max(plain, cpu)), $"off by {emulated:E3}; the cpu by {cpu:E3}, plain code by {plain:E3}");
     }
 
     private Recipe KindOfStep(string kind)
