@@ -38,7 +38,7 @@ internal sealed class PreparedFolder : IDisposable
     private string Parent => System.IO.Path.GetDirectoryName(Path) ?? Path;
 
     /// <summary>True where the folder holds prepared data of that key.</summary>
-    public bool Holds(string key) => HasManifest && PreparedManifest.Read(Path).Key == key;
+    public bool Holds(string key) => HasManifest && PreparedManifest.IsCurrent(Path) && PreparedManifest.Read(Path).Key == key;
 
     /// <summary>Lets <paramref name="write"/> fill a new folder beside this one, which then takes its place; a failure leaves no trace.</summary>
     public TResult Replace<TResult>(Func<string, TResult> write) => Guarded(() =>

@@ -80,6 +80,21 @@ public sealed record PreparedManifest
     /// <summary>Size and checksum per file name.</summary>
     public required Dictionary<string, FileSeal> Files { get; init; }
 
+    /// <summary>False where another version of this program wrote the folder: it may hold anything else, and is no fault of the file.</summary>
+    internal static bool IsCurrent(string folder)
+    {
+        try
+        {
+            using JsonDocument document = JsonDocument.Parse(StrictJson.ReadBytes(Path.Combine(folder, FileName), MostBytes));
+            return !document.RootElement.TryGetProperty("version", out JsonElement version)
+                || !version.TryGetInt32(out int number) || number == CurrentVersion;
+        }
+        catch (Exception broken) when (broken is JsonException or InvalidOperationException)
+        {
+            return true;        // reading it says what is wrong
+        }
+    }
+
     internal static PreparedManifest Read(string folder)
     {
         string path = Path.Combine(folder, FileName);

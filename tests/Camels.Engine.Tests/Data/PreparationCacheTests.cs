@@ -35,6 +35,15 @@ public sealed class PreparationCacheTests : IDisposable
     }
 
     [Fact]
+    public void WhatAnotherVersionPreparedIsPreparedAnew()
+    {
+        _ = Prepare(_settings);
+        File.WriteAllText(Path.Combine(Output, "manifest.json"), """{"version": 2, "layout": "another"}""");
+        Assert.False(Prepare(_settings).IsCached);
+        Assert.True(Prepare(_settings).IsCached);
+    }
+
+    [Fact]
     public void TheCachedAuditIsThatOfThePreparation()
     {
         using PreparationResult fresh = DataPreparation.Prepare(_settings, new ByteTokenizer(), Output);
