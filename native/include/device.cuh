@@ -424,119 +424,45 @@ DEVICE unsigned long long describe_columns(unsigned int address, unsigned int bl
 
 // d (64 x 256) += left (64 x 16) * right (16 x 256), by the four warps of a warpgroup together, complete after wait_products. Warp w of the
 // group has rows 16 w ... of d: with g, c as for multiply_add, d[j] are (g, c) (g, c + 1) (g + 8, c) (g + 8, c + 1) of columns 8 j ...
-#define SUMS_(J) "+f"(d[J][0]), "+f"(d[J][1]), "+f"(d[J][2]), "+f"(d[J][3])
-template <int LEFT_K_IN_ROWS, int RIGHT_K_IN_ROWS>
-DEVICE void multiply_add_group(float (&d)[32][4], unsigned long long left, unsigned long long right, bf16) {
-    asm volatile("{ .reg .pred p;\n\tsetp.ne.b32 p, %132, 0;\n\twgmma.mma_async.sync.aligned.m64n256k16.f32.bf16.bf16 {"
-                 "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, "
-                 "%16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31, "
-                 "%32, %33, %34, %35, %36, %37, %38, %39, %40, %41, %42, %43, %44, %45, %46, %47, "
-                 "%48, %49, %50, %51, %52, %53, %54, %55, %56, %57, %58, %59, %60, %61, %62, %63, "
-                 "%64, %65, %66, %67, %68, %69, %70, %71, %72, %73, %74, %75, %76, %77, %78, %79, "
-                 "%80, %81, %82, %83, %84, %85, %86, %87, %88, %89, %90, %91, %92, %93, %94, %95, "
-                 "%96, %97, %98, %99, %100, %101, %102, %103, %104, %105, %106, %107, %108, %109, %110, %111, "
-                 "%112, %113, %114, %115, %116, %117, %118, %119, %120, %121, %122, %123, %124, %125, %126, %127}, "
-                 "%128, %129, p, 1, 1, %130, %131; }"
-                 : SUMS_(0), SUMS_(1), SUMS_(2), SUMS_(3), SUMS_(4), SUMS_(5), SUMS_(6), SUMS_(7), SUMS_(8), SUMS_(9), SUMS_(10), SUMS_(11), 
-                   SUMS_(12), SUMS_(13), SUMS_(14), SUMS_(15), SUMS_(16), SUMS_(17), SUMS_(18), SUMS_(19), SUMS_(20), SUMS_(21), SUMS_(22), SUMS_(23), 
-                   SUMS_(24), SUMS_(25), SUMS_(26), SUMS_(27), SUMS_(28), SUMS_(29), SUMS_(30), SUMS_(31)
-                 : "l"(left), "l"(right), "n"(LEFT_K_IN_ROWS), "n"(RIGHT_K_IN_ROWS), "r"(1) : "memory");
+#define PLACES_32_ "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, %16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, " \
+    "%29, %30, %31"
+#define PLACES_64_ PLACES_32_ ", %32, %33, %34, %35, %36, %37, %38, %39, %40, %41, %42, %43, %44, %45, %46, %47, %48, %49, %50, %51, %52, %53, %54, %55, " \
+    "%56, %57, %58, %59, %60, %61, %62, %63"
+#define PLACES_128_ PLACES_64_ ", %64, %65, %66, %67, %68, %69, %70, %71, %72, %73, %74, %75, %76, %77, %78, %79, %80, %81, %82, %83, %84, %85, %86, %87, " \
+    "%88, %89, %90, %91, %92, %93, %94, %95, %96, %97, %98, %99, %100, %101, %102, %103, %104, %105, %106, %107, %108, %109, %110, %111, %112, %113, " \
+    "%114, %115, %116, %117, %118, %119, %120, %121, %122, %123, %124, %125, %126, %127"
+#define SUM_(J) "+f"(d[J][0]), "+f"(d[J][1]), "+f"(d[J][2]), "+f"(d[J][3])
+#define SUMS_8_(J) SUM_(J), SUM_(J + 1), SUM_(J + 2), SUM_(J + 3), SUM_(J + 4), SUM_(J + 5), SUM_(J + 6), SUM_(J + 7)
+#define SUMS_16_ SUMS_8_(0), SUMS_8_(8)
+#define SUMS_32_ SUMS_16_, SUMS_8_(16), SUMS_8_(24)
+#define PRODUCT_(SHAPE, T, ADDS) "{ .reg .pred p;\n\tsetp.ne.b32 p, " ADDS ", 0;\n\twgmma.mma_async.sync.aligned." SHAPE ".f32." #T "." #T " {"
+#define REGISTERS_OF_(LEFT) "r"(LEFT[0]), "r"(LEFT[1]), "r"(LEFT[2]), "r"(LEFT[3])
+
+#define GROUP_PRODUCTS_OF_(T) \
+template <int LEFT_K_IN_ROWS, int RIGHT_K_IN_ROWS> \
+DEVICE void multiply_add_group(float (&d)[32][4], unsigned long long left, unsigned long long right, T) { \
+    asm volatile(PRODUCT_("m64n256k16", T, "%132") PLACES_128_ "}, %128, %129, p, 1, 1, %130, %131; }" \
+                 : SUMS_32_ : "l"(left), "l"(right), "n"(LEFT_K_IN_ROWS), "n"(RIGHT_K_IN_ROWS), "r"(1) : "memory"); \
+} \
+/* d (64 x 128) = left (64 x 16) * right (16 x 128), or += where adds; rows of both factors are i. */ \
+DEVICE void multiply_group(float (&d)[16][4], unsigned long long left, unsigned long long right, bool adds, T) { \
+    asm volatile(PRODUCT_("m64n128k16", T, "%66") PLACES_64_ "}, %64, %65, p, 1, 1, 0, 0; }" \
+                 : SUMS_16_ : "l"(left), "l"(right), "r"((int)adds) : "memory"); \
+} \
+/* d (64 x 64) likewise. */ \
+DEVICE void multiply_group(float (&d)[8][4], unsigned long long left, unsigned long long right, bool adds, T) { \
+    asm volatile(PRODUCT_("m64n64k16", T, "%34") PLACES_32_ "}, %32, %33, p, 1, 1, 0, 0; }" \
+                 : SUMS_8_(0) : "l"(left), "l"(right), "r"((int)adds) : "memory"); \
+} \
+/* d (64 x 128 or 64) += left (64 x 16) * right; left is in registers as multiply_add takes it, rows of right are k. */ \
+DEVICE void multiply_add_group(float (&d)[16][4], const unsigned int (&left)[4], unsigned long long right, T) { \
+    asm volatile(PRODUCT_("m64n128k16", T, "%69") PLACES_64_ "}, {%64, %65, %66, %67}, %68, p, 1, 1, 1; }" \
+                 : SUMS_16_ : REGISTERS_OF_(left), "l"(right), "r"(1) : "memory"); \
+} \
+DEVICE void multiply_add_group(float (&d)[8][4], const unsigned int (&left)[4], unsigned long long right, T) { \
+    asm volatile(PRODUCT_("m64n64k16", T, "%37") PLACES_32_ "}, {%32, %33, %34, %35}, %36, p, 1, 1, 1; }" \
+                 : SUMS_8_(0) : REGISTERS_OF_(left), "l"(right), "r"(1) : "memory"); \
 }
-template <int LEFT_K_IN_ROWS, int RIGHT_K_IN_ROWS>
-DEVICE void multiply_add_group(float (&d)[32][4], unsigned long long left, unsigned long long right, f16) {
-    asm volatile("{ .reg .pred p;\n\tsetp.ne.b32 p, %132, 0;\n\twgmma.mma_async.sync.aligned.m64n256k16.f32.f16.f16 {"
-                 "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, "
-                 "%16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31, "
-                 "%32, %33, %34, %35, %36, %37, %38, %39, %40, %41, %42, %43, %44, %45, %46, %47, "
-                 "%48, %49, %50, %51, %52, %53, %54, %55, %56, %57, %58, %59, %60, %61, %62, %63, "
-                 "%64, %65, %66, %67, %68, %69, %70, %71, %72, %73, %74, %75, %76, %77, %78, %79, "
-                 "%80, %81, %82, %83, %84, %85, %86, %87, %88, %89, %90, %91, %92, %93, %94, %95, "
-                 "%96, %97, %98, %99, %100, %101, %102, %103, %104, %105, %106, %107, %108, %109, %110, %111, "
-                 "%112, %113, %114, %115, %116, %117, %118, %119, %120, %121, %122, %123, %124, %125, %126, %127}, "
-                 "%128, %129, p, 1, 1, %130, %131; }"
-                 : SUMS_(0), SUMS_(1), SUMS_(2), SUMS_(3), SUMS_(4), SUMS_(5), SUMS_(6), SUMS_(7), SUMS_(8), SUMS_(9), SUMS_(10), SUMS_(11), 
-                   SUMS_(12), SUMS_(13), SUMS_(14), SUMS_(15), SUMS_(16), SUMS_(17), SUMS_(18), SUMS_(19), SUMS_(20), SUMS_(21), SUMS_(22), SUMS_(23), 
-                   SUMS_(24), SUMS_(25), SUMS_(26), SUMS_(27), SUMS_(28), SUMS_(29), SUMS_(30), SUMS_(31)
-                 : "l"(left), "l"(right), "n"(LEFT_K_IN_ROWS), "n"(RIGHT_K_IN_ROWS), "r"(1) : "memory");
-}
-// d (64 x 128) = left (64 x 16) * right (16 x 128), or += where adds; rows of both factors are i.
-DEVICE void multiply_group(float (&d)[16][4], unsigned long long left, unsigned long long right, bool adds, bf16) {
-    asm volatile("{ .reg .pred p;\n\tsetp.ne.b32 p, %66, 0;\n\twgmma.mma_async.sync.aligned.m64n128k16.f32.bf16.bf16 {"
-                 "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, "
-                 "%16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31, "
-                 "%32, %33, %34, %35, %36, %37, %38, %39, %40, %41, %42, %43, %44, %45, %46, %47, "
-                 "%48, %49, %50, %51, %52, %53, %54, %55, %56, %57, %58, %59, %60, %61, %62, %63}, "
-                 "%64, %65, p, 1, 1, 0, 0; }"
-                 : SUMS_(0), SUMS_(1), SUMS_(2), SUMS_(3), SUMS_(4), SUMS_(5), SUMS_(6), SUMS_(7), SUMS_(8), SUMS_(9), SUMS_(10), SUMS_(11), 
-                   SUMS_(12), SUMS_(13), SUMS_(14), SUMS_(15)
-                 : "l"(left), "l"(right), "r"((int)adds) : "memory");
-}
-DEVICE void multiply_group(float (&d)[16][4], unsigned long long left, unsigned long long right, bool adds, f16) {
-    asm volatile("{ .reg .pred p;\n\tsetp.ne.b32 p, %66, 0;\n\twgmma.mma_async.sync.aligned.m64n128k16.f32.f16.f16 {"
-                 "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, "
-                 "%16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31, "
-                 "%32, %33, %34, %35, %36, %37, %38, %39, %40, %41, %42, %43, %44, %45, %46, %47, "
-                 "%48, %49, %50, %51, %52, %53, %54, %55, %56, %57, %58, %59, %60, %61, %62, %63}, "
-                 "%64, %65, p, 1, 1, 0, 0; }"
-                 : SUMS_(0), SUMS_(1), SUMS_(2), SUMS_(3), SUMS_(4), SUMS_(5), SUMS_(6), SUMS_(7), SUMS_(8), SUMS_(9), SUMS_(10), SUMS_(11), 
-                   SUMS_(12), SUMS_(13), SUMS_(14), SUMS_(15)
-                 : "l"(left), "l"(right), "r"((int)adds) : "memory");
-}
-// d (64 x 64) likewise.
-DEVICE void multiply_group(float (&d)[8][4], unsigned long long left, unsigned long long right, bool adds, bf16) {
-    asm volatile("{ .reg .pred p;\n\tsetp.ne.b32 p, %34, 0;\n\twgmma.mma_async.sync.aligned.m64n64k16.f32.bf16.bf16 {"
-                 "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, "
-                 "%16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31}, "
-                 "%32, %33, p, 1, 1, 0, 0; }"
-                 : SUMS_(0), SUMS_(1), SUMS_(2), SUMS_(3), SUMS_(4), SUMS_(5), SUMS_(6), SUMS_(7)
-                 : "l"(left), "l"(right), "r"((int)adds) : "memory");
-}
-DEVICE void multiply_group(float (&d)[8][4], unsigned long long left, unsigned long long right, bool adds, f16) {
-    asm volatile("{ .reg .pred p;\n\tsetp.ne.b32 p, %34, 0;\n\twgmma.mma_async.sync.aligned.m64n64k16.f32.f16.f16 {"
-                 "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, "
-                 "%16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31}, "
-                 "%32, %33, p, 1, 1, 0, 0; }"
-                 : SUMS_(0), SUMS_(1), SUMS_(2), SUMS_(3), SUMS_(4), SUMS_(5), SUMS_(6), SUMS_(7)
-                 : "l"(left), "l"(right), "r"((int)adds) : "memory");
-}
-// d (64 x 128 or 64) += left (64 x 16) * right; left is in registers as multiply_add takes it, rows of right are k.
-DEVICE void multiply_add_group(float (&d)[16][4], const unsigned int (&left)[4], unsigned long long right, bf16) {
-    asm volatile("{ .reg .pred p;\n\tsetp.ne.b32 p, %69, 0;\n\twgmma.mma_async.sync.aligned.m64n128k16.f32.bf16.bf16 {"
-                 "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, "
-                 "%16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31, "
-                 "%32, %33, %34, %35, %36, %37, %38, %39, %40, %41, %42, %43, %44, %45, %46, %47, "
-                 "%48, %49, %50, %51, %52, %53, %54, %55, %56, %57, %58, %59, %60, %61, %62, %63}, "
-                 "{%64, %65, %66, %67}, %68, p, 1, 1, 1; }"
-                 : SUMS_(0), SUMS_(1), SUMS_(2), SUMS_(3), SUMS_(4), SUMS_(5), SUMS_(6), SUMS_(7), SUMS_(8), SUMS_(9), SUMS_(10), SUMS_(11), 
-                   SUMS_(12), SUMS_(13), SUMS_(14), SUMS_(15)
-                 : "r"(left[0]), "r"(left[1]), "r"(left[2]), "r"(left[3]), "l"(right), "r"(1) : "memory");
-}
-DEVICE void multiply_add_group(float (&d)[16][4], const unsigned int (&left)[4], unsigned long long right, f16) {
-    asm volatile("{ .reg .pred p;\n\tsetp.ne.b32 p, %69, 0;\n\twgmma.mma_async.sync.aligned.m64n128k16.f32.f16.f16 {"
-                 "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, "
-                 "%16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31, "
-                 "%32, %33, %34, %35, %36, %37, %38, %39, %40, %41, %42, %43, %44, %45, %46, %47, "
-                 "%48, %49, %50, %51, %52, %53, %54, %55, %56, %57, %58, %59, %60, %61, %62, %63}, "
-                 "{%64, %65, %66, %67}, %68, p, 1, 1, 1; }"
-                 : SUMS_(0), SUMS_(1), SUMS_(2), SUMS_(3), SUMS_(4), SUMS_(5), SUMS_(6), SUMS_(7), SUMS_(8), SUMS_(9), SUMS_(10), SUMS_(11), 
-                   SUMS_(12), SUMS_(13), SUMS_(14), SUMS_(15)
-                 : "r"(left[0]), "r"(left[1]), "r"(left[2]), "r"(left[3]), "l"(right), "r"(1) : "memory");
-}
-DEVICE void multiply_add_group(float (&d)[8][4], const unsigned int (&left)[4], unsigned long long right, bf16) {
-    asm volatile("{ .reg .pred p;\n\tsetp.ne.b32 p, %37, 0;\n\twgmma.mma_async.sync.aligned.m64n64k16.f32.bf16.bf16 {"
-                 "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, "
-                 "%16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31}, "
-                 "{%32, %33, %34, %35}, %36, p, 1, 1, 1; }"
-                 : SUMS_(0), SUMS_(1), SUMS_(2), SUMS_(3), SUMS_(4), SUMS_(5), SUMS_(6), SUMS_(7)
-                 : "r"(left[0]), "r"(left[1]), "r"(left[2]), "r"(left[3]), "l"(right), "r"(1) : "memory");
-}
-DEVICE void multiply_add_group(float (&d)[8][4], const unsigned int (&left)[4], unsigned long long right, f16) {
-    asm volatile("{ .reg .pred p;\n\tsetp.ne.b32 p, %37, 0;\n\twgmma.mma_async.sync.aligned.m64n64k16.f32.f16.f16 {"
-                 "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, "
-                 "%16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31}, "
-                 "{%32, %33, %34, %35}, %36, p, 1, 1, 1; }"
-                 : SUMS_(0), SUMS_(1), SUMS_(2), SUMS_(3), SUMS_(4), SUMS_(5), SUMS_(6), SUMS_(7)
-                 : "r"(left[0]), "r"(left[1]), "r"(left[2]), "r"(left[3]), "l"(right), "r"(1) : "memory");
-}
-#undef SUMS_
+GROUP_PRODUCTS_OF_(bf16)
+GROUP_PRODUCTS_OF_(f16)
 #endif
