@@ -17,60 +17,20 @@ DEVICE void adam_w(float& master, float& first_moment, float& second_moment, flo
     second_moment = v;
 }
 
+// What the second moment is before it is stored: as it is, or, where bf16 would never move, rounded at random.
+struct AsItIs { DEVICE float of(float v, unsigned int, unsigned int) { return v; } };
+struct AtRandom { DEVICE float of(float v, unsigned int seed, unsigned int i) { return rounded_at_random(v, seed, i); } };
+
 // Threads as in pieces.cuh, with pieces of 4 elements. Writes the rounded master to weight and zeroes the gradient.
 //   weight, master, first_moment, second_moment, gradient (elements); weight may be master
-template <typename T>
+template <typename Rounding, typename T, typename M>
 DEVICE void adam_w_update(
-    T* weight, float* master, float* first_moment, float* second_moment, float* gradient, long long elements, AdamWConstants a) {
-    const int count = 4;
-    long long start = flat_start(count);
-    if (is_full(start, count, elements) && is_aligned_16(weight, master, first_moment) && is_aligned_16(second_moment, gradient)) {
-        Raw<float, count> raw_w[flat_pieces], raw_m[flat_pieces], raw_v[flat_pieces], raw_g[flat_pieces];
-        load_flat(raw_g, gradient + start);
-        load_flat(raw_m, first_moment + start);
-        load_flat(raw_v, second_moment + start);
-        load_flat(raw_w, master + start);
-        #pragma unroll
-        for (int k = 0; k < flat_pieces; k++) {
-            float w[count], m[count], v[count], g[count];
-            widen_raw(w, raw_w[k]);
-            widen_raw(m, raw_m[k]);
-            widen_raw(v, raw_v[k]);
-            widen_raw(g, raw_g[k]);
-            #pragma unroll
-            for (int i = 0; i < count; i++) {
-                adam_w(w[i], m[i], v[i], g[i], a);
-                g[i] = 0.0f;
-            }
-
-            store_flat(first_moment + start, k, m);
-            store_flat(second_moment + start, k, v);
-            store_flat(master + start, k, w);
-            if ((void*)weight != (void*)master) store_flat(weight + start, k, w);
-            store_flat(gradient + start, k, g);
-        }
-
-        return;
-    }
-
-    for (long long i = start + thread_x(); i < flat_end(start, count, elements); i += flat_threads) {
-        float w = master[i];
-        adam_w(w, first_moment[i], second_moment[i], gradient[i], a);
-        master[i] = w;
-        store(&weight[i], w);
-        gradient[i] = 0.0f;
-    }
-}
-
-// The same with moments in bf16, the second rounded at random.
-template <typename T>
-DEVICE void adam_w_update_rounded(
-    T* weight, float* master, bf16* first_moment, bf16* second_moment, float* gradient, long long elements, unsigned int seed, AdamWConstants a) {
+    T* weight, float* master, M* first_moment, M* second_moment, float* gradient, long long elements, unsigned int seed, AdamWConstants a) {
     const int count = 4;
     long long start = flat_start(count);
     if (is_full(start, count, elements) && is_aligned_16(weight, master, first_moment) && is_aligned_16(second_moment, gradient)) {
         Raw<float, count> raw_w[flat_pieces], raw_g[flat_pieces];
-        Raw<bf16, count> raw_m[flat_pieces], raw_v[flat_pieces];
+        Raw<M, count> raw_m[flat_pieces], raw_v[flat_pieces];
         load_flat(raw_g, gradient + start);
         load_flat(raw_m, first_moment + start);
         load_flat(raw_v, second_moment + start);
@@ -86,7 +46,7 @@ DEVICE void adam_w_update_rounded(
             #pragma unroll
             for (int i = 0; i < count; i++) {
                 adam_w(w[i], m[i], v[i], g[i], a);
-                v[i] = rounded_at_random(v[i], seed, first + i);
+                v[i] = Rounding::of(v[i], seed, first + i);
                 g[i] = 0.0f;
             }
 
@@ -104,7 +64,7 @@ DEVICE void adam_w_update_rounded(
         float w = master[i], m = widen(first_moment[i]), v = widen(second_moment[i]);
         adam_w(w, m, v, gradient[i], a);
         store(&first_moment[i], m);
-        store(&second_moment[i], rounded_at_random(v, seed, (unsigned int)i));
+        store(&second_moment[i], Rounding::of(v, seed, (unsigned int)i));
         master[i] = w;
         store(&weight[i], w);
         gradient[i] = 0.0f;
@@ -154,38 +114,38 @@ KERNEL BOUNDS(256, 3) adam_w_update_f32(
     float* weight, float* master, float* first_moment, float* second_moment, float* gradient, long long elements,
     float scale, float beta1, float rest1, float beta2, float rest2, float keep, float rate, float root, float epsilon) {
     AdamWConstants a = {scale, beta1, rest1, beta2, rest2, keep, rate, root, epsilon};
-    adam_w_update(weight, master, first_moment, second_moment, gradient, elements, a);
+    adam_w_update<AsItIs>(weight, master, first_moment, second_moment, gradient, elements, 0, a);
 }
 KERNEL BOUNDS(256, 3) adam_w_update_bf16(
     bf16* weight, float* master, float* first_moment, float* second_moment, float* gradient, long long elements,
     float scale, float beta1, float rest1, float beta2, float rest2, float keep, float rate, float root, float epsilon) {
     AdamWConstants a = {scale, beta1, rest1, beta2, rest2, keep, rate, root, epsilon};
-    adam_w_update(weight, master, first_moment, second_moment, gradient, elements, a);
+    adam_w_update<AsItIs>(weight, master, first_moment, second_moment, gradient, elements, 0, a);
 }
 KERNEL BOUNDS(256, 3) adam_w_update_f16(
     f16* weight, float* master, float* first_moment, float* second_moment, float* gradient, long long elements,
     float scale, float beta1, float rest1, float beta2, float rest2, float keep, float rate, float root, float epsilon) {
     AdamWConstants a = {scale, beta1, rest1, beta2, rest2, keep, rate, root, epsilon};
-    adam_w_update(weight, master, first_moment, second_moment, gradient, elements, a);
+    adam_w_update<AsItIs>(weight, master, first_moment, second_moment, gradient, elements, 0, a);
 }
 
 KERNEL BOUNDS(256, 3) adam_w_update_rounded_f32(
     float* weight, float* master, bf16* first_moment, bf16* second_moment, float* gradient, long long elements, unsigned int seed,
     float scale, float beta1, float rest1, float beta2, float rest2, float keep, float rate, float root, float epsilon) {
     AdamWConstants a = {scale, beta1, rest1, beta2, rest2, keep, rate, root, epsilon};
-    adam_w_update_rounded(weight, master, first_moment, second_moment, gradient, elements, seed, a);
+    adam_w_update<AtRandom>(weight, master, first_moment, second_moment, gradient, elements, seed, a);
 }
 KERNEL BOUNDS(256, 3) adam_w_update_rounded_bf16(
     bf16* weight, float* master, bf16* first_moment, bf16* second_moment, float* gradient, long long elements, unsigned int seed,
     float scale, float beta1, float rest1, float beta2, float rest2, float keep, float rate, float root, float epsilon) {
     AdamWConstants a = {scale, beta1, rest1, beta2, rest2, keep, rate, root, epsilon};
-    adam_w_update_rounded(weight, master, first_moment, second_moment, gradient, elements, seed, a);
+    adam_w_update<AtRandom>(weight, master, first_moment, second_moment, gradient, elements, seed, a);
 }
 KERNEL BOUNDS(256, 3) adam_w_update_rounded_f16(
     f16* weight, float* master, bf16* first_moment, bf16* second_moment, float* gradient, long long elements, unsigned int seed,
     float scale, float beta1, float rest1, float beta2, float rest2, float keep, float rate, float root, float epsilon) {
     AdamWConstants a = {scale, beta1, rest1, beta2, rest2, keep, rate, root, epsilon};
-    adam_w_update_rounded(weight, master, first_moment, second_moment, gradient, elements, seed, a);
+    adam_w_update<AtRandom>(weight, master, first_moment, second_moment, gradient, elements, seed, a);
 }
 
 KERNEL BOUNDS(256, 2) adam_w_update_codes_f32(
