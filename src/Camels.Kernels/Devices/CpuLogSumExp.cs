@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.Intrinsics;
 
 namespace Camels.Kernels;
 
@@ -78,17 +79,28 @@ internal struct CpuLogSumExp()
         return largest;
     }
 
+    // Sixteen lanes: two registers, or one with the same sums.
     private static unsafe float SumOfExponentials(float* logits, int count, float largest)
     {
         int width = Vector<float>.Count;
         Vector<float> even = Vector<float>.Zero;
         Vector<float> odd = Vector<float>.Zero;
-        Vector<float> shift = new(largest);
         int i = 0;
+        if (CpuPath.UsesVector512)
+        {
+            Vector512<float> both = Vector512<float>.Zero;
+            for (; i <= count - (2 * width); i += 2 * width)
+            {
+                both += CpuMath.Exp(Vector512.Load(logits + i) - Vector512.Create(largest));
+            }
+
+            (even, odd) = (both.GetLower().AsVector(), both.GetUpper().AsVector());
+        }
+
         for (; i <= count - (2 * width); i += 2 * width)
         {
-            even += CpuMath.Exp(CpuF32.Load(logits, i) - shift);
-            odd += CpuMath.Exp(CpuF32.Load(logits, i + width) - shift);
+            even += CpuMath.Exp(CpuF32.Load(logits, i) - new Vector<float>(largest));
+            odd += CpuMath.Exp(CpuF32.Load(logits, i + width) - new Vector<float>(largest));
         }
 
         float sum = Vector.Sum(even + odd);

@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.Intrinsics;
 
 namespace Camels.Kernels.Ops;
 
@@ -66,6 +67,18 @@ public static unsafe partial class LossHead
         private static void ScaleRow(float* row, int columns, float largest, float logOfSum, float scale)
         {
             int v = 0;
+            if (CpuPath.UsesVector512)
+            {
+                for (; v <= columns - CpuVector512.Width; v += CpuVector512.Width)
+                {
+                    Vector512<float> logits = CpuVector512.Load(row + v);
+                    Vector512<float> gradients =
+                        CpuMath.Exp(logits - Vector512.Create(largest) - Vector512.Create(logOfSum)) * Vector512.Create(scale);
+                    T.Store(row, v, gradients.GetLower().AsVector());
+                    T.Store(row, v + Vector<float>.Count, gradients.GetUpper().AsVector());
+                }
+            }
+
             for (; v <= columns - Vector<float>.Count; v += Vector<float>.Count)
             {
                 T.Store(row, v, CpuMath.Exp(CpuF32.Load(row, v) - new Vector<float>(largest) - new Vector<float>(logOfSum)) * scale);
