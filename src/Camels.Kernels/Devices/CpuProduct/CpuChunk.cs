@@ -47,13 +47,13 @@ internal unsafe struct CpuChunk
 
     private readonly bool SharesRight => Rows > FewestRows && (long)Columns * Steps <= SharedElements;
 
-    // An even number where there are many: two threads finish together.
+    // One or an even number: two threads finish together.
     private readonly int ColumnTiles
     {
         get
         {
             int fewest = CpuPanels.Count(Columns, ColumnsPerTile);
-            return fewest <= EnoughTiles ? fewest : fewest + (fewest & 1);
+            return fewest <= 1 ? fewest : fewest + (fewest & 1);
         }
     }
 
@@ -191,8 +191,11 @@ internal unsafe struct CpuPackWork : ICpuWork
 
     private readonly void PackGroup(int first, int end)
     {
+        first += CpuTile.Rows * CpuPanels.PackEights(
+            Chunk.Scratch.Left + ((nint)first * Chunk.Steps), (nint)CpuTile.Rows * Chunk.Steps, Chunk.Left.From(first, k: 0), end - first,
+            Chunk.Steps);
         int stepsAtOnce = Chunk.Left.ChainOutermost ? StepsAtOnce : Math.Max(Chunk.Steps, 1);
-        for (int k = 0; k < Chunk.Steps; k += stepsAtOnce)
+        for (int k = 0; first < end && k < Chunk.Steps; k += stepsAtOnce)
         {
             for (int row = first; row < end; row += CpuTile.Rows)
             {

@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace Camels.Kernels;
 
 /// <summary>
@@ -41,6 +43,7 @@ internal readonly unsafe struct CpuOperand
     public static CpuOperand ColumnsOf(Tensor matrix) => new(matrix.Address, matrix.DType, matrix.Shape[1], chainOutermost: true);
 
     /// <summary>The same from vector <paramref name="i"/> and step <paramref name="k"/> on.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public CpuOperand From(nint i, nint k)
     {
         nint step = IsPaired ? 2 * k : k;

@@ -56,12 +56,6 @@ internal static unsafe class CpuPanels
     private static void PackRows<T>(float* panel, int width, CpuOperand source, int vectors, int steps)
         where T : struct, ICpuElements
     {
-        if (vectors == Block && width == Block && Vector<float>.Count == Block)
-        {
-            PackEights<T>(panel, source, steps);
-            return;
-        }
-
         for (int k = 0; k < steps; k++)
         {
             nint row = k * source.Stride;
@@ -85,17 +79,49 @@ internal static unsafe class CpuPanels
         }
     }
 
-    // A whole panel of the left factor: one vector register a step.
-    private static void PackEights<T>(float* panel, CpuOperand source, int steps)
+    /// <summary>
+    /// Packs as many whole panels of eight vectors as there are at once, where k is outermost: two steps of each become one cache line. The
+    /// panels are <paramref name="panelElements"/> apart. Returns their number: none where the way is not open to this processor or source.
+    /// </summary>
+    public static int PackEights(float* panels, nint panelElements, CpuOperand source, int vectors, int steps)
+    {
+        if (!CpuPath.UsesVector512 || source.IsPaired || !source.ChainOutermost)
+        {
+            return 0;
+        }
+
+        int count = vectors / Block;
+        switch (source.DType)
+        {
+            case DType.F32: PackEights<CpuF32>(panels, panelElements, source, count, steps); break;
+            case DType.BF16: PackEights<CpuBF16>(panels, panelElements, source, count, steps); break;
+            default: PackEights<CpuF16>(panels, panelElements, source, count, steps); break;
+        }
+
+        return count;
+    }
+
+    private static void PackEights<T>(float* panels, nint panelElements, CpuOperand source, int count, int steps)
         where T : struct, ICpuElements
     {
         void* start = (void*)source.Address;
         nint stride = source.Stride;
-        nint row = 0;
-        for (float* end = panel + ((nint)steps * Block); panel < end; panel += Block)
+        nint k = 0;
+        for (; k < steps - 1; k += 2)
         {
-            CpuF32.Store(panel, 0, T.Load(start, row));
-            row += stride;
+            nint row = k * stride;
+            float* line = panels + (k * Block);
+            for (int panel = 0; panel < count; panel++)
+            {
+                Vector512.Create(T.Load(start, row).AsVector256(), T.Load(start, row + stride).AsVector256()).Store(line);
+                row += Block;
+                line += panelElements;
+            }
+        }
+
+        for (int panel = 0; k < steps && panel < count; panel++)
+        {
+            CpuF32.Store(panels + (panel * panelElements), k * Block, T.Load(start, (k * stride) + (panel * Block)));
         }
     }
 
