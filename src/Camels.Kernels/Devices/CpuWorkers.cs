@@ -20,14 +20,16 @@ public sealed unsafe class CpuWorkers : IDisposable
 {
     private static readonly long _spinTicks = Stopwatch.Frequency / 5_000;   // 200 µs: longer than the gaps inside a training step
 
+    private const int ShortSpins = 256;     // some microseconds, in which the other threads usually end
+
     private readonly Thread[] _threads;
     private readonly object _gate = new();
     private delegate*<void*, int, int, void> _body;
     private void* _work;
     private int _parts;
-    private int _nextPart;
-    private int _busyThreads;
-    private int _generation;
+    private SharedNumber _nextPart;
+    private SharedNumber _busyThreads;
+    private SharedNumber _generation;
     private int _sleepers;
     private bool _stopping;
     private ExceptionDispatchInfo? _failure;
@@ -51,7 +53,10 @@ public sealed unsafe class CpuWorkers : IDisposable
     /// <summary>Number of threads, the caller's included.</summary>
     public int Count { get; }
 
-    /// <summary>Runs parts 0 … <paramref name="parts"/> − 1 and returns when all are done. Not reentrant.</summary>
+    /// <summary>
+    /// Runs parts 0 … <paramref name="parts"/> − 1 and returns when all are done. Not reentrant. Each thread begins with the part of its own
+    /// number and then takes the next one that nobody has begun.
+    /// </summary>
     public void Run<TWork>(ref TWork work, int parts)
         where TWork : struct, ICpuWork
     {
@@ -68,9 +73,9 @@ public sealed unsafe class CpuWorkers : IDisposable
         _body = &RunPart<TWork>;
         _work = Unsafe.AsPointer(ref work);     // on the caller's stack, which stays until all threads are done
         _parts = parts;
-        _nextPart = 0;
-        _busyThreads = _threads.Length;
-        _ = Interlocked.Increment(ref _generation);
+        _nextPart.Value = Count;
+        _busyThreads.Value = _threads.Length;
+        _ = Interlocked.Increment(ref _generation.Value);
         if (Volatile.Read(ref _sleepers) > 0)
         {
             lock (_gate)
@@ -81,8 +86,14 @@ public sealed unsafe class CpuWorkers : IDisposable
 
         TakeParts(worker: 0);
         SpinWait wait = default;
-        while (Volatile.Read(ref _busyThreads) != 0)
+        for (int spins = 0; Volatile.Read(ref _busyThreads.Value) != 0; spins++)
         {
+            if (spins < ShortSpins)
+            {
+                Thread.SpinWait(1);
+                continue;
+            }
+
             wait.SpinOnce(sleep1Threshold: -1);
         }
 
@@ -120,7 +131,7 @@ public sealed unsafe class CpuWorkers : IDisposable
         lock (_gate)
         {
             _stopping = true;
-            _ = Interlocked.Increment(ref _generation);
+            _ = Interlocked.Increment(ref _generation.Value);
             Monitor.PulseAll(_gate);
         }
 
@@ -141,8 +152,7 @@ public sealed unsafe class CpuWorkers : IDisposable
     {
         try
         {
-            int part;
-            while ((part = Interlocked.Increment(ref _nextPart) - 1) < _parts)
+            for (int part = worker; part < _parts; part = Interlocked.Increment(ref _nextPart.Value) - 1)
             {
                 _body(_work, part, worker);
             }
@@ -150,7 +160,7 @@ public sealed unsafe class CpuWorkers : IDisposable
         catch (Exception failure)
         {
             _ = Interlocked.CompareExchange(ref _failure, ExceptionDispatchInfo.Capture(failure), null);
-            _ = Interlocked.Exchange(ref _nextPart, _parts);
+            _ = Interlocked.Exchange(ref _nextPart.Value, _parts);
         }
     }
 
@@ -166,25 +176,25 @@ public sealed unsafe class CpuWorkers : IDisposable
             }
 
             TakeParts(worker);
-            _ = Interlocked.Decrement(ref _busyThreads);
+            _ = Interlocked.Decrement(ref _busyThreads.Value);
         }
     }
 
     private int WaitForWork(int seen)
     {
         long deadline = Stopwatch.GetTimestamp() + _spinTicks;
-        while (Volatile.Read(ref _generation) == seen)
+        while (Volatile.Read(ref _generation.Value) == seen)
         {
             if (Stopwatch.GetTimestamp() < deadline)
             {
-                Thread.SpinWait(8);
+                Thread.SpinWait(2);
                 continue;
             }
 
             lock (_gate)
             {
                 _ = Interlocked.Increment(ref _sleepers);
-                while (Volatile.Read(ref _generation) == seen)
+                while (Volatile.Read(ref _generation.Value) == seen)
                 {
                     _ = Monitor.Wait(_gate);
                 }
@@ -193,6 +203,14 @@ public sealed unsafe class CpuWorkers : IDisposable
             }
         }
 
-        return Volatile.Read(ref _generation);
+        return Volatile.Read(ref _generation.Value);
+    }
+
+    // Alone in its cache lines: threads that change it take nothing away from those that read what lies beside it.
+    [StructLayout(LayoutKind.Explicit, Size = 256)]
+    private struct SharedNumber
+    {
+        [FieldOffset(128)]
+        public int Value;
     }
 }
