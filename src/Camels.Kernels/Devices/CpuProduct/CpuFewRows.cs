@@ -16,7 +16,7 @@ internal static unsafe class CpuFewRows
     public const int MostRows = 64;
 
     private const int Width = CpuLines.Width;
-    private const int OutputsPerPart = CpuTile.Columns;
+    private const int EnoughParts = 64;         // fewer outputs a part would not bring the threads' ends closer together
 
     /// <summary>True where <see cref="Run"/> takes the product.</summary>
     public static bool Takes(int rows, CpuOperand left, CpuOperand right) =>
@@ -39,13 +39,14 @@ internal static unsafe class CpuFewRows
             Left = wide.Pointer<float>(),
             Right = right,
             Steps = steps,
+            OutputsPerPart = rows > 1 ? CpuTile.Columns : Math.Clamp(columns / EnoughParts / Width * Width, Width, CpuTile.Columns),
             Accumulate = accumulate,
             Epilogue = epilogue,
             Workers = device.Workers.Count,
             Scratch = device.Scratch,
             Number = device.Scratch.NextNumber(),
         };
-        device.Workers.Run(ref work, CpuPanels.Count(columns, OutputsPerPart));
+        device.Workers.Run(ref work, CpuPanels.Count(columns, work.OutputsPerPart));
     }
 
     private struct FewRowsWork : ICpuWork
@@ -56,6 +57,7 @@ internal static unsafe class CpuFewRows
         public float* Left;
         public CpuOperand Right;
         public int Steps;
+        public int OutputsPerPart;
         public bool Accumulate;
         public CpuEpilogue Epilogue;
         public int Workers;
@@ -111,7 +113,7 @@ internal static unsafe class CpuFewRows
         private readonly nint Ahead(int part, int column, int outputs)
         {
             bool isLast = column + Width >= outputs;
-            return (isLast ? ((part + Workers) * OutputsPerPart) - (part * OutputsPerPart) - column : Width) * Right.Stride * Right.DType.Bytes();
+            return (isLast ? (Workers * OutputsPerPart) - column : Width) * Right.Stride * Right.ElementBytes;
         }
 
         [SkipLocalsInit]

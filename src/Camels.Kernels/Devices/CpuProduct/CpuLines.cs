@@ -68,7 +68,15 @@ internal readonly unsafe struct CpuLines
 
     private void Rows(byte** rows)
     {
-        nint stride = _vectors.Stride * _vectors.DType.Bytes();
+        nint stride = _vectors.Stride * _vectors.ElementBytes;
+        if (_count == Width)
+        {
+            Vector512<long> first = Vector512.Create((long)_vectors.Address) + (Vector512<long>.Indices * stride);
+            first.Store((long*)rows);
+            (first + Vector512.Create((long)stride * Width / 2)).Store((long*)rows + (Width / 2));
+            return;
+        }
+
         for (int i = 0; i < Width; i++)
         {
             rows[i] = (byte*)_vectors.Address + (Math.Min(i, _count - 1) * stride);

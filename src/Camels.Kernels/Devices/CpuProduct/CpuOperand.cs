@@ -10,6 +10,7 @@ internal readonly unsafe struct CpuOperand
 {
     private CpuOperand(nint address, DType dtype, nint stride, bool chainOutermost, int? pairedSteps = null)
     {
+        ElementBytes = dtype.Bytes();
         IsPaired = pairedSteps is not null;
         StepsLeft = pairedSteps ?? 0;
         Address = address;
@@ -19,10 +20,13 @@ internal readonly unsafe struct CpuOperand
     }
 
     /// <summary>Address of the first element.</summary>
-    public nint Address { get; }
+    public nint Address { get; private init; }
 
     /// <summary>Stored type of the elements.</summary>
     public DType DType { get; }
+
+    /// <summary>Bytes of an element.</summary>
+    public int ElementBytes { get; private init; }
 
     /// <summary>Elements from one row of the stored matrix to the next.</summary>
     public nint Stride { get; }
@@ -34,7 +38,7 @@ internal readonly unsafe struct CpuOperand
     public bool IsPaired { get; }
 
     /// <summary>Steps from here to the last one, where k counts pairs.</summary>
-    public int StepsLeft { get; }
+    public int StepsLeft { get; private init; }
 
     /// <summary>The rows of <paramref name="matrix"/> (I, K), summed along each.</summary>
     public static CpuOperand RowsOf(Tensor matrix) => new(matrix.Address, matrix.DType, matrix.Shape[1], chainOutermost: false);
@@ -48,7 +52,7 @@ internal readonly unsafe struct CpuOperand
     {
         nint step = IsPaired ? 2 * k : k;
         nint elements = ChainOutermost ? (step * Stride) + i : (i * Stride) + step;
-        return new CpuOperand(Address + (elements * DType.Bytes()), DType, Stride, ChainOutermost, IsPaired ? StepsLeft - (int)step : null);
+        return this with { Address = Address + (elements * ElementBytes), StepsLeft = IsPaired ? StepsLeft - (int)step : 0 };
     }
 
     /// <summary>The same vectors of bfloat16, which have <paramref name="steps"/> steps, with k counting pairs of them.</summary>

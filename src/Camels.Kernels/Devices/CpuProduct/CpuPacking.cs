@@ -24,7 +24,7 @@ internal unsafe struct CpuPacking
         (int first, _columns) = chunk.ColumnsOf(block.Tile);
         _source = chunk.Right.From(first, block.K);
         _panels = panels;
-        _rowBytes = _source.Stride * _source.DType.Bytes();
+        _rowBytes = _source.Stride * _source.ElementBytes;
         _steps = block.Steps;
         int pieces = Math.Max(1, calls / Math.Max(1, CpuPanels.Count(_columns, CpuTile.Columns)));
         int stepsPerLine = _source.ChainOutermost ? 1 : LineBytes / BytesPerStep;
@@ -33,7 +33,7 @@ internal unsafe struct CpuPacking
 
     private readonly int RowsPerStep => _source.IsPaired ? 2 : 1;
 
-    private readonly int BytesPerStep => _source.DType.Bytes() * RowsPerStep;
+    private readonly int BytesPerStep => _source.ElementBytes * RowsPerStep;
 
     private readonly int Width => Math.Min(CpuTile.Columns, _columns - _column);
 
@@ -49,7 +49,7 @@ internal unsafe struct CpuPacking
 
         byte* piece = (byte*)_source.From(_column, _packed).Address;
         (int rows, int bytes) = _source.ChainOutermost
-            ? (Steps * RowsPerStep, Width * _source.DType.Bytes())
+            ? (Steps * RowsPerStep, Width * _source.ElementBytes)
             : (Width, Steps * BytesPerStep);
         nint offset = (nint)piece & (LineBytes - 1);
         piece -= offset;

@@ -1,4 +1,3 @@
-using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
@@ -15,6 +14,7 @@ internal unsafe struct OneQuery<TElement>
 {
     private const int Width = CpuLines.Width;
     private const int KeysAhead = 16;
+    private const int LineBytes = 64;
 
     /// <summary>Rows of the cache, one for each slot and position: keys, then values.</summary>
     public CpuOperand Keys;
@@ -67,7 +67,7 @@ internal unsafe struct OneQuery<TElement>
     // Returns the largest score, scaled, in every lane.
     private readonly Vector512<float> Scores(float* scores, float* query, CpuOperand keys, int count)
     {
-        nint ahead = KeysAhead * keys.Stride * keys.DType.Bytes();
+        nint ahead = KeysAhead * keys.Stride * keys.ElementBytes;
         Vector512<float> largest = Vector512.Create(float.NegativeInfinity);
         for (int j = 0; j < count; j += Width)
         {
@@ -104,62 +104,58 @@ internal unsafe struct OneQuery<TElement>
         return sum;
     }
 
-    // Each column is one chain over the keys; eight registers of columns at a time.
+    // Each column is one chain over the keys; four registers of columns at a time.
     private readonly void AddValues(float* results, float* weights, CpuOperand values, int count)
     {
         int d = 0;
-        for (; d <= HeadWidth - (8 * Vector<float>.Count); d += 8 * Vector<float>.Count)
+        for (; d <= HeadWidth - (4 * Width); d += 4 * Width)
         {
-            AddEight(results + d, weights, values.From(0, d), count);
+            AddFour(results + d, weights, values.From(0, d), count);
         }
 
-        for (; d < HeadWidth; d += Vector<float>.Count)
+        for (; d < HeadWidth; d += Width)
         {
-            Vector<float> chain = CpuF32.Load(results, d);
+            Vector512<float> chain = Vector512.Load(results + d);
             for (int j = 0; j < count; j++)
             {
-                chain = Vector.FusedMultiplyAdd(Vector.Create(weights[j]), TElement.Load((void*)values.Address, (j * values.Stride) + d), chain);
+                chain = Avx512F.FusedMultiplyAdd(Vector512.Create(weights[j]), Load((void*)values.Address, (j * values.Stride) + d), chain);
             }
 
-            CpuF32.Store(results, d, chain);
+            chain.Store(results + d);
         }
     }
 
-    private static void AddEight(float* results, float* weights, CpuOperand values, int count)
+    private static void AddFour(float* results, float* weights, CpuOperand values, int count)
     {
         void* row = (void*)values.Address;
-        nint rowBytes = values.Stride * values.DType.Bytes();
-        int width = Vector<float>.Count;
-        Vector<float> c0 = CpuF32.Load(results, 0);
-        Vector<float> c1 = CpuF32.Load(results, width);
-        Vector<float> c2 = CpuF32.Load(results, 2 * width);
-        Vector<float> c3 = CpuF32.Load(results, 3 * width);
-        Vector<float> c4 = CpuF32.Load(results, 4 * width);
-        Vector<float> c5 = CpuF32.Load(results, 5 * width);
-        Vector<float> c6 = CpuF32.Load(results, 6 * width);
-        Vector<float> c7 = CpuF32.Load(results, 7 * width);
+        nint rowBytes = values.Stride * values.ElementBytes;
+        Vector512<float> c0 = Vector512.Load(results);
+        Vector512<float> c1 = Vector512.Load(results + Width);
+        Vector512<float> c2 = Vector512.Load(results + (2 * Width));
+        Vector512<float> c3 = Vector512.Load(results + (3 * Width));
         for (int j = 0; j < count; j++)
         {
-            Vector<float> weight = Vector.Create(weights[j]);
-            Sse.Prefetch0((byte*)row + (KeysAhead * rowBytes));
-            c0 = Vector.FusedMultiplyAdd(weight, TElement.Load(row, 0), c0);
-            c1 = Vector.FusedMultiplyAdd(weight, TElement.Load(row, width), c1);
-            c2 = Vector.FusedMultiplyAdd(weight, TElement.Load(row, 2 * width), c2);
-            c3 = Vector.FusedMultiplyAdd(weight, TElement.Load(row, 3 * width), c3);
-            c4 = Vector.FusedMultiplyAdd(weight, TElement.Load(row, 4 * width), c4);
-            c5 = Vector.FusedMultiplyAdd(weight, TElement.Load(row, 5 * width), c5);
-            c6 = Vector.FusedMultiplyAdd(weight, TElement.Load(row, 6 * width), c6);
-            c7 = Vector.FusedMultiplyAdd(weight, TElement.Load(row, 7 * width), c7);
+            Vector512<float> weight = Vector512.Create(weights[j]);
+            for (nint byteOfRow = 0; byteOfRow < 4 * Width * values.ElementBytes; byteOfRow += LineBytes)
+            {
+                Sse.Prefetch0((byte*)row + (KeysAhead * rowBytes) + byteOfRow);
+            }
+
+            c0 = Avx512F.FusedMultiplyAdd(weight, Load(row, 0), c0);
+            c1 = Avx512F.FusedMultiplyAdd(weight, Load(row, Width), c1);
+            c2 = Avx512F.FusedMultiplyAdd(weight, Load(row, 2 * Width), c2);
+            c3 = Avx512F.FusedMultiplyAdd(weight, Load(row, 3 * Width), c3);
             row = (byte*)row + rowBytes;
         }
 
-        CpuF32.Store(results, 0, c0);
-        CpuF32.Store(results, width, c1);
-        CpuF32.Store(results, 2 * width, c2);
-        CpuF32.Store(results, 3 * width, c3);
-        CpuF32.Store(results, 4 * width, c4);
-        CpuF32.Store(results, 5 * width, c5);
-        CpuF32.Store(results, 6 * width, c6);
-        CpuF32.Store(results, 7 * width, c7);
+        c0.Store(results);
+        c1.Store(results + Width);
+        c2.Store(results + (2 * Width));
+        c3.Store(results + (3 * Width));
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<float> Load(void* source, nint i) => typeof(TElement) == typeof(CpuBF16)
+        ? (Avx512F.ConvertToVector512UInt32(Vector256.Load((ushort*)source + i)) << 16).AsSingle()
+        : Vector512.Load((float*)source + i);
 }
