@@ -21,6 +21,7 @@ public class CachedAttentionTests
                 data.Add(tokensAtOnce, 6, 2, 16, DType.F32);
                 data.Add(tokensAtOnce, 4, 1, 8, DType.BF16);
                 data.Add(tokensAtOnce, 4, 1, 64, DType.BF16);
+                data.Add(tokensAtOnce, 2, 1, 80, DType.F32);    // four registers of columns and one more: a bit of single precision shows
                 data.Add(tokensAtOnce, 2, 2, 80, DType.BF16);
             }
 
