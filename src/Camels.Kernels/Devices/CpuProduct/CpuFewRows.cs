@@ -6,7 +6,7 @@ namespace Camels.Kernels;
 
 /// <summary>
 /// The product of few rows (decoding), where every weight is used so seldom that reading it from memory is the cost: one cache line of each
-/// of 16 outputs at a time is transposed in registers, while as many lines of the outputs that come next are fetched. The processor alone,
+/// of 16 outputs at a time is transposed in registers, while as many lines that are read soon are fetched. The processor alone,
 /// which sees 16 short streams, fetches at little more than half the speed of memory. One row is summed at once; for several, the
 /// transposed weights make the panel of a tile. The chains are those of <see cref="CpuTile"/>.
 /// </summary>
@@ -16,7 +16,7 @@ internal static unsafe class CpuFewRows
     public const int MostRows = 64;
 
     private const int Width = CpuLines.Width;
-    private const int EnoughParts = 64;         // fewer outputs a part would not bring the threads' ends closer together
+    private const int OutputsPerPart = CpuTile.Columns;
 
     /// <summary>True where <see cref="Run"/> takes the product.</summary>
     public static bool Takes(int rows, CpuOperand left, CpuOperand right) =>
@@ -39,14 +39,13 @@ internal static unsafe class CpuFewRows
             Left = wide.Pointer<float>(),
             Right = right,
             Steps = steps,
-            OutputsPerPart = rows > 1 ? CpuTile.Columns : Math.Clamp(columns / EnoughParts / Width * Width, Width, CpuTile.Columns),
             Accumulate = accumulate,
             Epilogue = epilogue,
             Workers = device.Workers.Count,
             Scratch = device.Scratch,
             Number = device.Scratch.NextNumber(),
         };
-        device.Workers.Run(ref work, CpuPanels.Count(columns, work.OutputsPerPart));
+        device.Workers.Run(ref work, CpuPanels.Count(columns, OutputsPerPart));
     }
 
     private struct FewRowsWork : ICpuWork
@@ -57,7 +56,6 @@ internal static unsafe class CpuFewRows
         public float* Left;
         public CpuOperand Right;
         public int Steps;
-        public int OutputsPerPart;
         public bool Accumulate;
         public CpuEpilogue Epilogue;
         public int Workers;

@@ -6,7 +6,8 @@ namespace Camels.Kernels;
 
 /// <summary>
 /// Up to 16 vectors of singles or bfloat16 along k, read a cache line of each at a time and transposed in 512-bit registers, so that the
-/// elements of a step lie in one register. Nothing is read twice, and what lies a given distance ahead is fetched meanwhile.
+/// elements of a step lie in one register. Nothing is read twice, and what is read soon is fetched meanwhile: the vectors' own
+/// next lines, and at their end the first ones of the vectors that lie a given distance ahead.
 /// </summary>
 internal readonly unsafe struct CpuLines
 {
@@ -14,6 +15,10 @@ internal readonly unsafe struct CpuLines
     public const int Width = 16;
 
     private const int LineBytes = 64;
+
+    // Far enough for the latency of memory, and near enough that what was fetched is still in the first cache when it is read: from the second
+    // one it would come through the same few buffers that wait for memory.
+    private const int LinesAhead = 5;
 
     private readonly CpuOperand _vectors;
     private readonly int _count;
@@ -91,32 +96,34 @@ internal readonly unsafe struct CpuLines
         }
     }
 
-    // The lines of 16 vectors become the 16 elements of each step: pairs of rows, then fours, then quarters of registers. What lies ahead of
-    // each line is fetched.
+    // The lines of 16 vectors become the 16 elements of each step: pairs of rows, then fours, then quarters of registers. Meanwhile some lines on
+    // are fetched, near the vectors' end those of the vectors that lie ahead.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static Vector512<float> Run<T, TUse>(Vector512<float> sum, float* memory, byte** rows, nint lines, nint ahead)
         where T : struct, IElements
         where TUse : struct, IUse
     {
+        nint near = Math.Min(LinesAhead, lines);
         for (nint line = 0; line < lines; line++)
         {
             nint at = line * LineBytes;
-            Vector512<float> r0 = Line(rows[0] + at, ahead);
-            Vector512<float> r1 = Line(rows[1] + at, ahead);
-            Vector512<float> r2 = Line(rows[2] + at, ahead);
-            Vector512<float> r3 = Line(rows[3] + at, ahead);
-            Vector512<float> r4 = Line(rows[4] + at, ahead);
-            Vector512<float> r5 = Line(rows[5] + at, ahead);
-            Vector512<float> r6 = Line(rows[6] + at, ahead);
-            Vector512<float> r7 = Line(rows[7] + at, ahead);
-            Vector512<float> r8 = Line(rows[8] + at, ahead);
-            Vector512<float> r9 = Line(rows[9] + at, ahead);
-            Vector512<float> r10 = Line(rows[10] + at, ahead);
-            Vector512<float> r11 = Line(rows[11] + at, ahead);
-            Vector512<float> r12 = Line(rows[12] + at, ahead);
-            Vector512<float> r13 = Line(rows[13] + at, ahead);
-            Vector512<float> r14 = Line(rows[14] + at, ahead);
-            Vector512<float> r15 = Line(rows[15] + at, ahead);
+            nint fetched = (near * LineBytes) + (line < lines - near ? 0 : ahead - (lines * LineBytes));
+            Vector512<float> r0 = Line(rows[0] + at, fetched);
+            Vector512<float> r1 = Line(rows[1] + at, fetched);
+            Vector512<float> r2 = Line(rows[2] + at, fetched);
+            Vector512<float> r3 = Line(rows[3] + at, fetched);
+            Vector512<float> r4 = Line(rows[4] + at, fetched);
+            Vector512<float> r5 = Line(rows[5] + at, fetched);
+            Vector512<float> r6 = Line(rows[6] + at, fetched);
+            Vector512<float> r7 = Line(rows[7] + at, fetched);
+            Vector512<float> r8 = Line(rows[8] + at, fetched);
+            Vector512<float> r9 = Line(rows[9] + at, fetched);
+            Vector512<float> r10 = Line(rows[10] + at, fetched);
+            Vector512<float> r11 = Line(rows[11] + at, fetched);
+            Vector512<float> r12 = Line(rows[12] + at, fetched);
+            Vector512<float> r13 = Line(rows[13] + at, fetched);
+            Vector512<float> r14 = Line(rows[14] + at, fetched);
+            Vector512<float> r15 = Line(rows[15] + at, fetched);
             Vector512<float> l0 = Avx512F.UnpackLow(r0, r1), h0 = Avx512F.UnpackHigh(r0, r1);
             Vector512<float> l1 = Avx512F.UnpackLow(r2, r3), h1 = Avx512F.UnpackHigh(r2, r3);
             Vector512<float> l2 = Avx512F.UnpackLow(r4, r5), h2 = Avx512F.UnpackHigh(r4, r5);
@@ -169,9 +176,9 @@ internal readonly unsafe struct CpuLines
         : Avx512F.UnpackLow(first.AsDouble(), second.AsDouble()).AsSingle();
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector512<float> Line(byte* line, nint ahead)
+    private static Vector512<float> Line(byte* line, nint fetched)
     {
-        Sse.Prefetch0(line + ahead);
+        Sse.Prefetch0(line + fetched);
         return Vector512.Load(line).AsSingle();
     }
 
