@@ -7,6 +7,7 @@ using Xunit;
 namespace Camels.Engine.Tests.Training;
 
 /// <summary>What a run will take is known from its recipe and config alone, and what is said to fit does.</summary>
+[Collection("alone")]      // counts the memory of all devices
 public class TrainingPlanTests
 {
     private const int Tokens = 2048;
