@@ -226,7 +226,7 @@ public sealed class RecipeTests
             select new Recipe
             {
                 Model = new ModelRecipe { Path = path, Dropout = steps is null ? null : 1.0 / (steps + 1) },
-                Data = new DataRecipe { Sources = [new DataSource(output, path, steps)], SequenceLength = steps },
+                Data = new DataRecipe { Sources = [new DataSource(output, path, steps)], SequenceLength = steps + 1 },
                 Training = new TrainingRecipe { LearningRate = Math.Abs(rate.Get), Seed = seed, Steps = steps, WarmupSteps = steps },
                 Output = output,
             };
