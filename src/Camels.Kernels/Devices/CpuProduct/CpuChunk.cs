@@ -77,10 +77,13 @@ internal unsafe struct CpuChunk
     /// <summary>Packs the left factor, and the right if it is shared.</summary>
     public readonly void Pack(CpuWorkers workers)
     {
+        (int groups, long groupElements) = Left.ChainOutermost
+            ? (CpuPanels.Count(Steps, CpuPackWork.StepsPerGroup), (long)CpuPackWork.StepsPerGroup * (Rows - RowsInPlace))
+            : (CpuPanels.Count(Rows - RowsInPlace, CpuTile.Rows), (long)CpuTile.Rows * Steps);
         CpuPackWork work = new()
         {
             Chunk = this,
-            LeftGroups = new CpuParts(CpuPanels.Count(Rows - RowsInPlace, CpuPackWork.RowsPerGroup), (long)CpuPackWork.RowsPerGroup * Steps),
+            LeftGroups = new CpuParts(RowsInPlace < Rows ? groups : 0, groupElements),
             FirstRow = RowsInPlace,
             RightPanels = new CpuParts(SharesRight ? CpuPanels.Count(Columns, CpuTile.Columns) : 0, (long)CpuTile.Columns * Steps),
         };
@@ -153,13 +156,13 @@ internal unsafe struct CpuChunk
     private readonly (long, int, int) PanelKey(CpuBlock block) => (Number, block.Tile, block.K);
 }
 
-/// <summary>Packs the panels of a chunk: those of the left factor in groups, then those of the right.</summary>
+/// <summary>
+/// Packs the panels of a chunk: those of the left factor in groups, in the order in which memory holds it, then those of the right.
+/// </summary>
 internal unsafe struct CpuPackWork : ICpuWork
 {
-    /// <summary>Rows of the left factor that are packed together: some cache lines of each step, where k is outermost.</summary>
-    public const int RowsPerGroup = 8 * CpuTile.Rows;
-
-    private const int StepsAtOnce = 32;
+    /// <summary>Steps of the left factor that are packed together where k is outermost; else one panel is.</summary>
+    public const int StepsPerGroup = 32;
 
     public CpuChunk Chunk;
     public CpuParts LeftGroups;
@@ -170,10 +173,18 @@ internal unsafe struct CpuPackWork : ICpuWork
     {
         if (part < LeftGroups.Count)
         {
-            for (int group = LeftGroups.Start(part); group < LeftGroups.End(part); group++)
+            int start = LeftGroups.Start(part);
+            int end = LeftGroups.End(part);
+            if (Chunk.Left.ChainOutermost)
             {
-                int first = FirstRow + (group * RowsPerGroup);
-                PackGroup(first, Math.Min(Chunk.Rows, first + RowsPerGroup));
+                PackSteps(start * StepsPerGroup, Math.Min(Chunk.Steps, end * StepsPerGroup));
+            }
+            else
+            {
+                for (int row = FirstRow + (start * CpuTile.Rows); row < Math.Min(Chunk.Rows, FirstRow + (end * CpuTile.Rows)); row += CpuTile.Rows)
+                {
+                    PackLeft(row, k: 0, Chunk.Steps);
+                }
             }
         }
         else
@@ -189,20 +200,21 @@ internal unsafe struct CpuPackWork : ICpuWork
         }
     }
 
-    private readonly void PackGroup(int first, int end)
+    private readonly void PackSteps(int first, int end)
     {
-        first += CpuTile.Rows * CpuPanels.PackEights(
-            Chunk.Scratch.Left + ((nint)first * Chunk.Steps), (nint)CpuTile.Rows * Chunk.Steps, Chunk.Left.From(first, k: 0), end - first,
-            Chunk.Steps);
-        int stepsAtOnce = Chunk.Left.ChainOutermost ? StepsAtOnce : Math.Max(Chunk.Steps, 1);
-        for (int k = 0; first < end && k < Chunk.Steps; k += stepsAtOnce)
+        int packed = CpuTile.Rows * CpuPanels.PackEights(
+            PanelAt(FirstRow, first), (nint)CpuTile.Rows * Chunk.Steps, Chunk.Left.From(FirstRow, first), Chunk.Rows - FirstRow, end - first);
+        for (int k = first; k < end; k += StepsPerGroup)
         {
-            for (int row = first; row < end; row += CpuTile.Rows)
+            for (int row = FirstRow + packed; row < Chunk.Rows; row += CpuTile.Rows)
             {
-                CpuPanels.Pack(
-                    Chunk.Scratch.Left + ((nint)row * Chunk.Steps) + (k * CpuTile.Rows), CpuTile.Rows, Chunk.Left.From(row, k),
-                    Math.Min(CpuTile.Rows, end - row), Math.Min(stepsAtOnce, Chunk.Steps - k));
+                PackLeft(row, k, Math.Min(StepsPerGroup, end - k));
             }
         }
     }
+
+    private readonly void PackLeft(int row, int k, int steps) => CpuPanels.Pack(
+        PanelAt(row, k), CpuTile.Rows, Chunk.Left.From(row, k), Math.Min(CpuTile.Rows, Chunk.Rows - row), steps);
+
+    private readonly float* PanelAt(int row, int k) => Chunk.Scratch.Left + ((nint)row * Chunk.Steps) + (k * CpuTile.Rows);
 }

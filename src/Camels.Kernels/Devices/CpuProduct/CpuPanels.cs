@@ -12,6 +12,7 @@ namespace Camels.Kernels;
 internal static unsafe class CpuPanels
 {
     private const int Block = 8;            // vectors and steps of k that are transposed in registers
+    private const int LineElements = 2 * Block;
     private const int StepsAtOnce = 64;     // steps of k over all blocks of a panel, so that what is written stays in the first cache
 
     /// <summary>Number of panels of <paramref name="width"/> that hold <paramref name="vectors"/>.</summary>
@@ -80,12 +81,13 @@ internal static unsafe class CpuPanels
     }
 
     /// <summary>
-    /// Packs as many whole panels of eight vectors as there are at once, where k is outermost: two steps of each become one cache line. The
-    /// panels are <paramref name="panelElements"/> apart. Returns their number: none where the way is not open to this processor or source.
+    /// Packs as many whole panels of eight vectors as there are at once, where k is outermost: two steps of each become one cache line, which is
+    /// written past the caches. The panels are <paramref name="panelElements"/> apart. Returns their number: none where the way is not open to
+    /// this processor, source, or panels that are not made of whole lines.
     /// </summary>
     public static int PackEights(float* panels, nint panelElements, CpuOperand source, int vectors, int steps)
     {
-        if (!CpuPath.UsesVector512 || source.IsPaired || !source.ChainOutermost)
+        if (!CpuPath.UsesVector512 || source.IsPaired || !source.ChainOutermost || panelElements % LineElements != 0 || steps % 2 != 0)
         {
             return 0;
         }
@@ -98,6 +100,7 @@ internal static unsafe class CpuPanels
             default: PackEights<CpuF16>(panels, panelElements, source, count, steps); break;
         }
 
+        Sse.StoreFence();
         return count;
     }
 
@@ -106,22 +109,16 @@ internal static unsafe class CpuPanels
     {
         void* start = (void*)source.Address;
         nint stride = source.Stride;
-        nint k = 0;
-        for (; k < steps - 1; k += 2)
+        for (nint k = 0; k < steps; k += 2)
         {
             nint row = k * stride;
             float* line = panels + (k * Block);
             for (int panel = 0; panel < count; panel++)
             {
-                Vector512.Create(T.Load(start, row).AsVector256(), T.Load(start, row + stride).AsVector256()).Store(line);
+                Vector512.Create(T.Load(start, row).AsVector256(), T.Load(start, row + stride).AsVector256()).StoreAlignedNonTemporal(line);
                 row += Block;
                 line += panelElements;
             }
-        }
-
-        for (int panel = 0; k < steps && panel < count; panel++)
-        {
-            CpuF32.Store(panels + (panel * panelElements), k * Block, T.Load(start, (k * stride) + (panel * Block)));
         }
     }
 
