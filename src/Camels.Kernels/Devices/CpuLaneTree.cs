@@ -30,7 +30,10 @@ internal ref struct CpuLaneTree
     }
 
     /// <summary>Elements of workspace for <paramref name="lanes"/> vectors of <paramref name="length"/>.</summary>
-    public static int WorkspaceElements(int lanes, int length) => (BitOperations.Log2((uint)Math.Max(lanes, 1)) + 1) * length;
+    public static int WorkspaceElements(int lanes, int length) => Levels(lanes) * length;
+
+    /// <summary>Levels of a tree over <paramref name="lanes"/>.</summary>
+    public static int Levels(int lanes) => BitOperations.Log2((uint)Math.Max(lanes, 1)) + 1;
 
     /// <summary>The place to write the next lane's vector; call <see cref="Merge"/> when it is written.</summary>
     public readonly Span<float> Next => _levels.Slice(_height * _length, _length);

@@ -9,8 +9,8 @@ internal sealed unsafe class CpuScratch : IDisposable
     /// <summary>Elements of each shared buffer: 16 MiB, half of a usual last-level cache.</summary>
     public const int SharedElements = 4 << 20;
 
-    /// <summary>Elements of a worker's levels of a tree over lanes.</summary>
-    public const int LevelElements = CpuLaneTree.MaximumLevels * CpuLaneProduct.ElementsPerTile;
+    /// <summary>Elements of a worker's levels of a tree over lanes: tiles of 2048 rows have room for four, of 512 for all that there can be.</summary>
+    public const int LevelElements = CpuLaneTree.MaximumLevels * 512 * CpuChunk.ColumnsPerTile;
 
     private const int PanelElements = CpuChunk.StepsPerBlock * CpuChunk.ColumnsPerTile;
     private const int WorkerElements = (2 * PanelElements) + LevelElements;

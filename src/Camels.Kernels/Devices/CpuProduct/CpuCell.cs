@@ -33,7 +33,10 @@ internal unsafe struct CpuChainCell : ICpuCell
             stride = CpuTile.Columns;
         }
 
-        CpuTile.Run(sums, stride, left, panel, steps, rows, columns, Accumulate);
+        int* bounds = stackalloc int[] { 0, steps };
+        CpuTile.Run(
+            left, panel, new CpuSums { Start = Accumulate ? sums : null, StartStride = stride, Result = sums, Stride = stride, Bounds = bounds, Lanes = 1 },
+            rows, columns);
         if (Epilogue.Exists)
         {
             Epilogue.Finish(sums, stride, row, column, rows, columns);
@@ -41,50 +44,44 @@ internal unsafe struct CpuChainCell : ICpuCell
     }
 }
 
-/// <summary>A chain for each of some lanes, which share the block, and the tree over them: its levels stay in the first cache.</summary>
+/// <summary>
+/// The lanes of one group, a chain each, and as much of the tree over all lanes as they complete. A group's sum stays in a level of the worker's
+/// memory until the last group is added to the result; so does the chain of a lane of several blocks.
+/// </summary>
 internal unsafe struct CpuLaneCell : ICpuCell
 {
     public CpuTarget Result;
-    public bool Accumulate;
     public int* LaneBounds;
-    public int Lanes;
-    public float* Levels;
+    public int Group;
+    public int Groups;
+    public int Lanes;               // of a group: a power of two
+    public bool Continues;
+    public bool Ends;
+    public float* Levels;           // of the group's lanes, in the first cache
+    public float* GroupLevels;
+    public nint GroupLevelElements;
 
     public readonly void Run(int row, int column, int rows, int columns, in CpuLeft left, float* panel, int steps)
     {
-        bool finishes = CpuTile.CanFinish(rows, columns, left);
-        int height = 0;
-        for (int lane = 0; lane < Lanes; lane++)
+        int* block = stackalloc int[] { 0, steps };
+        int height = BitOperations.PopCount((uint)Group);
+        float* levels = GroupLevels + (row * CpuChunk.ColumnsPerTile) + (column * CpuTile.Rows);
+        float* own = levels + (height * GroupLevelElements);
+        bool isLast = Ends && Group == Groups - 1;
+        int merges = Ends ? BitOperations.TrailingZeroCount(Group + 1) : 0;
+        CpuSums sums = new()
         {
-            CpuPairs pairs = left.Pairs.Between(LaneBounds[lane], LaneBounds[lane + 1]);
-            int first = pairs.ElementOf(LaneBounds[lane]) - pairs.ElementOf(LaneBounds[0]);
-            int end = pairs.EndOf(LaneBounds[lane + 1]) - pairs.ElementOf(LaneBounds[0]);
-            int merges = BitOperations.TrailingZeroCount(lane + 1);
-            height -= merges;
-            CpuLeft ofLane = left.FromStep(first).Of(pairs);
-            float* right = panel + (first * CpuTile.Columns);
-            if (finishes && lane == Lanes - 1)
-            {
-                CpuTile.Finish(Result.At(row, column), Result.Stride, ofLane, right, end - first, columns, Accumulate, Levels, merges);
-                return;
-            }
-
-            CpuTile.RunLane(Levels + (height * CpuTile.Elements), ofLane, right, end - first, columns, merges);
-            height++;
-        }
-
-        for (int i = 0; i < rows; i++)
-        {
-            ReadOnlySpan<float> sums = new(Levels + (i * CpuTile.Columns), columns);
-            Span<float> target = new(Result.At(row + i, column), columns);
-            if (Accumulate)
-            {
-                CpuLaneTree.Add(target, sums);
-            }
-            else
-            {
-                sums.CopyTo(target);
-            }
-        }
+            Start = Continues ? own : null,
+            StartStride = CpuTile.Columns,
+            Result = isLast ? Result.At(row, column) : own - (merges * GroupLevelElements),
+            Stride = isLast ? Result.Stride : CpuTile.Columns,
+            Adds = isLast,
+            Bounds = Lanes == 1 ? block : LaneBounds + (Group * Lanes),
+            Lanes = Lanes,
+            Levels = Ends
+                ? new() { FirstLane = Group * Lanes, Earlier = levels, EarlierStride = GroupLevelElements, Own = Levels }
+                : default,
+        };
+        CpuTile.Run(left, panel, sums, isLast ? rows : CpuTile.Rows, columns);
     }
 }

@@ -1,16 +1,11 @@
 namespace Camels.Kernels;
 
 /// <summary>
-/// The gradient of a weight: resultSum (M, N) += a binary tree over lanes of left · rightᵀ over the steps k of each lane. The tree's lower
-/// levels, of lanes that fit one block of k together, exist for 8 × 48 results at a time; the others for one tile, in the worker's cache.
+/// The gradient of a weight: resultSum (M, N) += a binary tree over lanes of left · rightᵀ over the steps k of each lane. Lanes that fit one
+/// block of k together make a group: their tree exists for 8 × 48 results at a time, that over the groups for one tile.
 /// </summary>
 internal static unsafe class CpuLaneProduct
 {
-    /// <summary>Results of one level of the tree.</summary>
-    public const int ElementsPerTile = RowsPerTile * CpuChunk.ColumnsPerTile;
-
-    private const int RowsPerTile = 512;
-
     /// <summary>Adds to resultSum; laneBounds are the first steps of the lanes and their end.</summary>
     public static void Run(Device device, Tensor resultSum, CpuOperand left, CpuOperand right, int steps, Tensor laneBounds)
     {
@@ -28,6 +23,8 @@ internal static unsafe class CpuLaneProduct
         }
 
         int lanesAtOnce = LanesAtOnce(laneBounds.AsSpan<int>(), pairs);
+        int groups = (laneBounds.Shape[0] - 1) / lanesAtOnce;
+        int rowsPerTile = Math.Min(CpuChunk.UsualRows, CpuScratch.LevelElements / CpuChunk.ColumnsPerTile / CpuLaneTree.Levels(groups));
         int rowsAtOnce = CpuProduct.RowsAtOnce(pairs.EndOf(steps));
         for (int row = 0; row < rows; row += rowsAtOnce)
         {
@@ -40,7 +37,7 @@ internal static unsafe class CpuLaneProduct
                 Columns = columns,
                 Steps = pairs.EndOf(steps),
                 Pairs = pairs,
-                RowsPerTile = lanesAtOnce == laneBounds.Shape[0] - 1 ? CpuChunk.UsualRows : RowsPerTile,
+                RowsPerTile = rowsPerTile / CpuTile.Rows * CpuTile.Rows,
                 Workers = device.Workers.Count,
                 Number = device.Scratch.NextNumber(),
             };
@@ -51,7 +48,7 @@ internal static unsafe class CpuLaneProduct
                 ResultSum = resultSum.Pointer<float>() + ((nint)row * columns),
                 Stride = columns,
                 LaneBounds = laneBounds.Pointer<int>(),
-                Groups = (laneBounds.Shape[0] - 1) / lanesAtOnce,
+                Groups = groups,
                 LanesAtOnce = lanesAtOnce,
             };
             device.Workers.Run(ref work, chunk.Tiles);
@@ -86,59 +83,33 @@ internal static unsafe class CpuLaneProduct
         public readonly void Run(int part, int worker)
         {
             (_, int rows) = Chunk.RowsOf(part);
-            (_, int columns) = Chunk.ColumnsOf(part);
-            CpuTarget target = new(ResultSum + (Chunk.RowsOf(part).First * Stride) + Chunk.ColumnsOf(part).First, Stride);
-            if (Groups == 1 && BlocksOf(group: 0).Count == 1)
-            {
-                RunGroup(part, worker, group: 0, target, upcoming: target, accumulate: true);
-                return;
-            }
-
-            CpuLaneTree tree = new(new Span<float>(Chunk.Scratch.Levels(worker), CpuScratch.LevelElements), rows * columns);
+            CpuTarget result = new(ResultSum + (Chunk.RowsOf(part).First * Stride) + Chunk.ColumnsOf(part).First, Stride);
+            float* levels = stackalloc float[CpuTile.Elements * CpuLaneTree.MaximumLevels];
             for (int group = 0; group < Groups; group++)
             {
-                fixed (float* sums = tree.Next)
+                CpuBlocks blocks = BlocksOf(group);
+                bool isLast = group == Groups - 1;
+                int followingTile = isLast ? part + Chunk.Workers : part;
+                CpuBlock following = BlocksOf(isLast ? 0 : group + 1).Of(followingTile, block: 0, followingTile);
+                for (int block = 0; block < blocks.Count; block++)
                 {
-                    RunGroup(part, worker, group, new CpuTarget(sums, columns), group + 1 < Groups ? CpuTarget.None : target, accumulate: false);
-                }
-
-                tree.Merge();
-            }
-
-            for (int row = 0; row < rows; row++)
-            {
-                CpuLaneTree.Add(new Span<float>(target.At(row, column: 0), columns), tree.Total.Slice(row * columns, columns));
-            }
-        }
-
-        // Lanes that fit one block together, or one lane of any number of blocks.
-        private readonly void RunGroup(int part, int worker, int group, CpuTarget result, CpuTarget upcoming, bool accumulate)
-        {
-            CpuBlocks blocks = BlocksOf(group);
-            bool isLast = group + 1 == Groups;
-            CpuBlocks following = BlocksOf(isLast ? 0 : group + 1);
-            int followingTile = isLast ? part + Chunk.Workers : part;
-            float* levels = stackalloc float[CpuTile.Elements * CpuLaneTree.MaximumLevels];
-            for (int block = 0; block < blocks.Count; block++)
-            {
-                CpuBlock next = block + 1 < blocks.Count
-                    ? blocks.Of(part, block + 1, followingTile)
-                    : following.Of(followingTile, block: 0, followingTile);
-                CpuBlock now = blocks.Of(part, block, followingTile);
-                if (blocks.Count > 1)
-                {
-                    Chunk.RunBlock(now, next, worker, upcoming, new CpuChainCell { Result = result, Accumulate = block > 0 });
-                }
-                else
-                {
-                    Chunk.RunBlock(now, next, worker, upcoming, new CpuLaneCell
-                    {
-                        Result = result,
-                        Accumulate = accumulate,
-                        LaneBounds = LaneBounds + (group * LanesAtOnce),
-                        Lanes = LanesAtOnce,
-                        Levels = levels,
-                    });
+                    bool ends = block == blocks.Count - 1;
+                    Chunk.RunBlock(
+                        blocks.Of(part, block, part), ends ? following : blocks.Of(part, block + 1, part), worker,
+                        isLast && ends ? result : CpuTarget.None,
+                        new CpuLaneCell
+                        {
+                            Result = result,
+                            LaneBounds = LaneBounds,
+                            Group = group,
+                            Groups = Groups,
+                            Lanes = LanesAtOnce,
+                            Continues = block > 0,
+                            Ends = ends,
+                            Levels = levels,
+                            GroupLevels = Chunk.Scratch.Levels(worker),
+                            GroupLevelElements = (nint)CpuPanels.Count(rows, CpuTile.Rows) * CpuTile.Rows * CpuChunk.ColumnsPerTile,
+                        });
                 }
             }
         }

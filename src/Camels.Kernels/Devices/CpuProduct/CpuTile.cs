@@ -18,86 +18,135 @@ internal static unsafe class CpuTile
     /// <summary>Results of a whole tile.</summary>
     public const int Elements = Rows * Columns;
 
-    /// <summary>
-    /// c (8, 48) = level 0 + (level 1 + … (level merges − 1 + left (8, count) · b (count, 48))), where the levels of a tree over lanes, 8 × 48
-    /// each, begin at c.
-    /// </summary>
-    public static void RunLane(float* c, in CpuLeft left, float* b, nint count, int columns, int merges)
-    {
-        columns = CpuPanels.Count(columns, ColumnStep) * ColumnStep;
-        if (!left.Pairs.IsNone)
-        {
-            left.Pairs.Run(c, Columns, left, b, count, columns, accumulate: false, merges);
-            return;
-        }
-
-        if (CpuPath.UsesVector512)
-        {
-            CpuTile512.Run(c, Columns, left, b, count, columns, continues: false, levels: c, merges, adds: false);
-            return;
-        }
-
-        float* top = c + (merges * Elements);
-        RunWhole(top, Columns, left, b, count, columns, accumulate: false);
-        for (float* level = top - Elements; level >= c; level -= Elements)
-        {
-            CpuLaneTree.Add(new Span<float>(level, Elements), new ReadOnlySpan<float>(level + Elements, Elements));
-        }
-    }
-
-    /// <summary>True where <see cref="Finish"/> computes the last lane of a tile of this size.</summary>
-    public static bool CanFinish(int rows, int columns, in CpuLeft left) =>
-        CpuPath.UsesVector512 && left.Pairs.IsNone && rows == Rows && columns % ColumnStep == 0;
+    private static int ColumnStep => CpuPath.UsesVector512 ? 16 : CpuPath.UsesVector256 ? 24 : 4;
 
     /// <summary>
-    /// The last lane as in <see cref="RunLane"/>, its tree, from <paramref name="levels"/> on, written to c or, where
-    /// <paramref name="adds"/>, added to it.
+    /// The sums over <paramref name="left"/> · b (steps, 48), of which <paramref name="rows"/> × <paramref name="columns"/> exist; nothing else of
+    /// the result is touched.
     /// </summary>
-    public static void Finish(
-        float* c, nint stride, in CpuLeft left, float* b, nint count, int columns, bool adds, float* levels, int merges) =>
-        CpuTile512.Run(c, stride, left, b, count, columns, continues: false, levels, merges, adds);
-
-    /// <summary>
-    /// c (rows, columns) = left (8, count) · b (count, 48), added to c if <paramref name="accumulate"/>. Rows of c are
-    /// <paramref name="stride"/> elements apart; nothing outside rows × columns is touched.
-    /// </summary>
-    public static void Run(float* c, nint stride, in CpuLeft left, float* b, nint count, int rows, int columns, bool accumulate)
+    public static void Run(in CpuLeft left, float* b, in CpuSums sums, int rows, int columns)
     {
         if (rows == Rows && columns % ColumnStep == 0)
         {
-            RunWhole(c, stride, left, b, count, columns, accumulate);
+            RunWhole(left, b, sums, columns);
             return;
         }
 
-        float* tile = stackalloc float[Rows * Columns];
-        if (accumulate)
+        float* tile = stackalloc float[Elements];
+        float* start = sums.Start;
+        nint startStride = sums.StartStride;
+        if (start != null && start == sums.Result)
         {
-            Copy(tile, Columns, c, stride, rows, columns);
+            Copy(tile, Columns, start, startStride, rows, columns);
+            start = tile;
+            startStride = Columns;
         }
 
-        RunWhole(tile, Columns, left, b, count, columns, accumulate);
-        Copy(c, stride, tile, Columns, rows, columns);
+        CpuSums whole = new()
+        {
+            Start = start,
+            StartStride = startStride,
+            Result = tile,
+            Stride = Columns,
+            Bounds = sums.Bounds,
+            Lanes = sums.Lanes,
+            Levels = sums.Levels,
+        };
+        RunWhole(left, b, whole, CpuPanels.Count(columns, ColumnStep) * ColumnStep);
+        Finish(sums, tile, rows, columns);
     }
 
-    private static int ColumnStep => CpuPath.UsesVector512 ? 16 : CpuPath.UsesVector256 ? 24 : 4;
-
-    private static void RunWhole(float* c, nint stride, in CpuLeft left, float* b, nint count, int columns, bool accumulate)
+    private static void RunWhole(in CpuLeft left, float* b, in CpuSums sums, int columns)
     {
-        if (!left.Pairs.IsNone)
+        if (CpuPath.UsesVector512 && left.Pairs.IsNone)
         {
-            left.Pairs.Run(c, stride, left, b, count, columns, accumulate, merges: 0);
+            CpuTile512.Run(left, b, sums, columns);
         }
-        else if (CpuPath.UsesVector512)
+        else if (sums.Levels.Own == null)
         {
-            CpuTile512.Run(c, stride, left, b, count, columns, accumulate, levels: c, merges: 0, adds: false);
-        }
-        else if (CpuPath.UsesVector256)
-        {
-            CpuTile256.Run(c, stride, left, b, count, columns, accumulate);
+            RunChain(sums.Result, sums.Stride, left, b, sums.Bounds[1], columns, accumulate: sums.Start != null, merges: 0);
         }
         else
         {
-            RunScalar(c, stride, left, b, count, columns, accumulate);
+            RunLanes(left, b, sums, columns);
+        }
+    }
+
+    private static void RunLanes(in CpuLeft left, float* b, in CpuSums sums, int columns)
+    {
+        for (int lane = 0; lane < sums.Lanes; lane++)
+        {
+            (int first, int end, CpuPairs pairs) = (0, sums.Bounds[1], left.Pairs);
+            if (sums.Lanes > 1)
+            {
+                first = pairs.ElementOf(sums.Bounds[lane]) - pairs.ElementOf(sums.Bounds[0]);
+                end = pairs.EndOf(sums.Bounds[lane + 1]) - pairs.ElementOf(sums.Bounds[0]);
+                pairs = pairs.Between(sums.Bounds[lane], sums.Bounds[lane + 1]);
+            }
+
+            int height = sums.Height(lane);
+            int merges = sums.Merges(lane);
+            int own = Math.Min(merges, height - sums.Levels.EarlierCount);
+            float* sum = sums.Levels.At(height - own);
+            if (lane == 0 && sums.Start != null)
+            {
+                Copy(sum, Columns, sums.Start, sums.StartStride, Rows, columns);
+            }
+
+            RunChain(
+                sum, Columns, left.FromStep(first).Of(pairs), b + (first * Columns), end - first, columns,
+                accumulate: lane == 0 && sums.Start != null, own);
+            for (int level = height - own; level > height - merges;)
+            {
+                level--;
+                CpuLaneTree.Add(new Span<float>(sum, Elements), new ReadOnlySpan<float>(sums.Levels.At(level), Elements));
+            }
+
+            if (lane == sums.Lanes - 1)
+            {
+                Finish(sums, sum, Rows, columns);
+            }
+        }
+    }
+
+    private static void Finish(in CpuSums sums, float* sum, int rows, int columns)
+    {
+        if (!sums.Adds)
+        {
+            Copy(sums.Result, sums.Stride, sum, Columns, rows, columns);
+            return;
+        }
+
+        for (int row = 0; row < rows; row++)
+        {
+            CpuLaneTree.Add(
+                new Span<float>(sums.Result + (row * sums.Stride), columns), new ReadOnlySpan<float>(sum + (row * Columns), columns));
+        }
+    }
+
+    // The chains, begun with c where that is wanted, then so many levels of the tree that begin at c (with the rows of a tile).
+    private static void RunChain(
+        float* c, nint stride, in CpuLeft left, float* b, nint count, int columns, bool accumulate, int merges)
+    {
+        if (!left.Pairs.IsNone)
+        {
+            left.Pairs.Run(c, stride, left, b, count, columns, accumulate, merges);
+            return;
+        }
+
+        float* sum = c + (merges * Elements);
+        if (CpuPath.UsesVector256)
+        {
+            CpuTile256.Run(sum, stride, left, b, count, columns, accumulate);
+        }
+        else
+        {
+            RunScalar(sum, stride, left, b, count, columns, accumulate);
+        }
+
+        for (float* level = sum - Elements; level >= c; level -= Elements)
+        {
+            CpuLaneTree.Add(new Span<float>(level, Elements), new ReadOnlySpan<float>(level + Elements, Elements));
         }
     }
 
