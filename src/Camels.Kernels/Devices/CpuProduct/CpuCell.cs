@@ -10,6 +10,12 @@ internal unsafe interface ICpuCell
     /// <paramref name="columns"/> exist, from the first <paramref name="steps"/> steps of left and panel.
     /// </summary>
     void Run(int row, int column, int rows, int columns, in CpuLeft left, float* panel, int steps);
+
+    /// <summary>
+    /// The lines that the results in rows <paramref name="row"/> … <paramref name="rowEnd"/> − 1 and columns <paramref name="column"/> …
+    /// <paramref name="columnEnd"/> − 1 read or write, at most <paramref name="most"/>; returns their number.
+    /// </summary>
+    int Lines(byte** lines, int most, int row, int rowEnd, int column, int columnEnd);
 }
 
 /// <summary>
@@ -19,8 +25,12 @@ internal unsafe interface ICpuCell
 internal unsafe struct CpuChainCell : ICpuCell
 {
     public CpuTarget Result;
+    public bool Fetches;
     public bool Accumulate;
     public CpuEpilogue Epilogue;
+
+    public readonly int Lines(byte** lines, int most, int row, int rowEnd, int column, int columnEnd) =>
+        Fetches ? Result.Lines(lines, most, row, rowEnd, column, columnEnd) : 0;
 
     public readonly void Run(int row, int column, int rows, int columns, in CpuLeft left, float* panel, int steps)
     {
@@ -61,27 +71,46 @@ internal unsafe struct CpuLaneCell : ICpuCell
     public float* GroupLevels;
     public nint GroupLevelElements;
 
+    private readonly bool IsLast => Ends && Group == Groups - 1;
+
+    // Levels before this group, and those of them that its sum completes.
+    private readonly int Height => BitOperations.PopCount((uint)Group);
+
+    private readonly int Merges => Ends ? BitOperations.TrailingZeroCount(Group + 1) : 0;
+
+    public readonly int Lines(byte** lines, int most, int row, int rowEnd, int column, int columnEnd)
+    {
+        int count = IsLast ? Result.Lines(lines, most, row, rowEnd, column, columnEnd) : 0;
+        int end = Height + (Continues || !IsLast ? 1 : 0);
+        for (int level = Height - Merges; level < end; level++)
+        {
+            count += new CpuTarget(GroupLevel(row, column, level), CpuTile.Columns).Lines(
+                lines + count, most - count, row: 0, rowEnd - row, column: 0, columnEnd - column);
+        }
+
+        return count;
+    }
+
     public readonly void Run(int row, int column, int rows, int columns, in CpuLeft left, float* panel, int steps)
     {
         int* block = stackalloc int[] { 0, steps };
-        int height = BitOperations.PopCount((uint)Group);
-        float* levels = GroupLevels + (row * CpuChunk.ColumnsPerTile) + (column * CpuTile.Rows);
-        float* own = levels + (height * GroupLevelElements);
-        bool isLast = Ends && Group == Groups - 1;
-        int merges = Ends ? BitOperations.TrailingZeroCount(Group + 1) : 0;
+        float* own = GroupLevel(row, column, Height);
         CpuSums sums = new()
         {
             Start = Continues ? own : null,
             StartStride = CpuTile.Columns,
-            Result = isLast ? Result.At(row, column) : own - (merges * GroupLevelElements),
-            Stride = isLast ? Result.Stride : CpuTile.Columns,
-            Adds = isLast,
+            Result = IsLast ? Result.At(row, column) : GroupLevel(row, column, Height - Merges),
+            Stride = IsLast ? Result.Stride : CpuTile.Columns,
+            Adds = IsLast,
             Bounds = Lanes == 1 ? block : LaneBounds + (Group * Lanes),
             Lanes = Lanes,
             Levels = Ends
-                ? new() { FirstLane = Group * Lanes, Earlier = levels, EarlierStride = GroupLevelElements, Own = Levels }
+                ? new() { FirstLane = Group * Lanes, Earlier = GroupLevel(row, column, 0), EarlierStride = GroupLevelElements, Own = Levels }
                 : default,
         };
-        CpuTile.Run(left, panel, sums, isLast ? rows : CpuTile.Rows, columns);
+        CpuTile.Run(left, panel, sums, IsLast ? rows : CpuTile.Rows, columns);
     }
+
+    private readonly float* GroupLevel(int row, int column, int level) =>
+        GroupLevels + (level * GroupLevelElements) + (row * CpuChunk.ColumnsPerTile) + (column * CpuTile.Rows);
 }

@@ -91,10 +91,10 @@ internal unsafe struct CpuChunk
     }
 
     /// <summary>
-    /// Runs <paramref name="cell"/> on every 8 × 48 results of one block of a tile. Meanwhile <paramref name="next"/> is packed, and the
-    /// results that will be written or read at <paramref name="upcoming"/> are fetched.
+    /// Runs <paramref name="cell"/> on every 8 × 48 results of one block of a tile. Meanwhile <paramref name="next"/> is packed, and
+    /// what the next results read or write is fetched.
     /// </summary>
-    public readonly void RunBlock<TCell>(CpuBlock block, CpuBlock next, int worker, CpuTarget upcoming, TCell cell)
+    public readonly void RunBlock<TCell>(CpuBlock block, CpuBlock next, int worker, TCell cell)
         where TCell : struct, ICpuCell
     {
         (int tile, int k, int steps, CpuPairs pairs) = block;
@@ -126,7 +126,7 @@ internal unsafe struct CpuChunk
                 int column = panel * CpuTile.Columns;
                 int packed = packing.Lines(lines, mostLines);
                 (int nextRow, int nextColumn) = panel + 1 < panels ? (row, column + CpuTile.Columns) : (row + CpuTile.Rows, 0);
-                _ = upcoming.Lines(
+                _ = cell.Lines(
                     lines + packed, mostLines - packed, nextRow, Math.Min(rows, nextRow + CpuTile.Rows), nextColumn,
                     Math.Min(columns, nextColumn + CpuTile.Columns));
                 cell.Run(

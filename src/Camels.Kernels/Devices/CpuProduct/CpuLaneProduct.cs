@@ -96,7 +96,6 @@ internal static unsafe class CpuLaneProduct
                     bool ends = block == blocks.Count - 1;
                     Chunk.RunBlock(
                         blocks.Of(part, block, part), ends ? following : blocks.Of(part, block + 1, part), worker,
-                        isLast && ends ? result : CpuTarget.None,
                         new CpuLaneCell
                         {
                             Result = result,

@@ -11,9 +11,6 @@ internal readonly unsafe struct CpuTarget(float* start, nint stride)
     /// <summary>Elements from row to row.</summary>
     public nint Stride { get; } = stride;
 
-    /// <summary>No rows, to fetch nothing.</summary>
-    public static CpuTarget None => default;
-
     /// <summary>Address of an element.</summary>
     public float* At(int row, int column) => start + (row * Stride) + column;
 
@@ -24,7 +21,7 @@ internal readonly unsafe struct CpuTarget(float* start, nint stride)
     public int Lines(byte** lines, int most, int row, int rowEnd, int column, int columnEnd)
     {
         int count = 0;
-        if (start != null && rowEnd - row == CpuTile.Rows && columnEnd - column == CpuTile.Columns && most >= LinesPerTile)
+        if (rowEnd - row == CpuTile.Rows && columnEnd - column == CpuTile.Columns && most >= LinesPerTile)
         {
             Vector512<long> rows = Vector512.Create((long)At(row, column)) + (Vector512<long>.Indices * (Stride * sizeof(float)));
             for (; count < LinesPerTile; count += CpuTile.Rows)
@@ -36,7 +33,7 @@ internal readonly unsafe struct CpuTarget(float* start, nint stride)
             return count;
         }
 
-        for (; start != null && row < rowEnd; row++)
+        for (; row < rowEnd; row++)
         {
             for (int c = column; c < columnEnd && count < most; c += ElementsPerLine)
             {

@@ -18,14 +18,14 @@ internal unsafe struct CpuTileWork : ICpuWork
         CpuEpilogue epilogue = Epilogue.At(Chunk.RowsOf(part).First, Chunk.ColumnsOf(part).First);
         CpuBlocks blocks = new(start: 0, Steps, Chunk.Pairs);
         bool isStored = !epilogue.Exists || Accumulate || blocks.Count > 1;
-        CpuTarget upcoming = Chunk.Steps >= FewStepsToFetch && isStored ? result : CpuTarget.None;
         for (int block = 0; block < blocks.Count; block++)
         {
             Chunk.RunBlock(
-                blocks.Of(part, block, nextTile: part), blocks.Of(part, block + 1, nextTile: part + Chunk.Workers), worker, upcoming,
+                blocks.Of(part, block, nextTile: part), blocks.Of(part, block + 1, nextTile: part + Chunk.Workers), worker,
                 new CpuChainCell
                 {
                     Result = result,
+                    Fetches = Chunk.Steps >= FewStepsToFetch && isStored,
                     Accumulate = Accumulate || block > 0,
                     Epilogue = block == blocks.Count - 1 ? epilogue : default,
                 });
