@@ -32,18 +32,18 @@ def peer(shape, precision, a):
     return text.strip(), float(re.search(r"(\d+) tok/s, best", text).group(1))
 
 
-def compare(shape, precision, a):
-    rounds = []
+def compare(shape, precision, a, result, save):
+    rounds = result["rounds"] = []
     for number in range(a.rounds):
         mine, (text, theirs) = ours(shape, precision, a), peer(shape, precision, a)
         rounds.append({"ours_tokens_per_second": mine["tokens_per_second"], "peer_tokens_per_second": theirs,
                        "ratio": mine["tokens_per_second"] / theirs, "mfu": mine["mfu"], "peak_source": mine["peak_source"], "peer": text})
         print(f"{shape} {precision} round {number + 1}: {mine['tokens_per_second']:.0f} / {theirs:.0f} tokens/s = "
               f"{rounds[-1]['ratio']:.2f}, {100 * mine['mfu']:.0f} % of peak", flush=True)
-    median = statistics.median(one["ratio"] for one in rounds)
-    print(f"{shape} {precision}: median ratio {median:.2f}", flush=True)
-    return {"shape": shape, "precision": precision, "median_ratio": median, "rounds": rounds,
-            "commit": mine["commit"], "device": mine["device"]}
+        result.update({"shape": shape, "precision": precision, "median_ratio": statistics.median(one["ratio"] for one in rounds),
+                       "commit": mine["commit"], "device": mine["device"]})
+        save()
+    print(f"{shape} {precision}: median ratio {result['median_ratio']:.2f}", flush=True)
 
 
 def products(precision, a):
@@ -64,6 +64,16 @@ parser.add_argument("--python", default="/usr/bin/python3", help="one with the P
 parser.add_argument("--output", required=True)
 a = parser.parse_args()
 report = {"command": "perf/peers/compare_training.py " + " ".join(sys.argv[1:]), "date": datetime.date.today().isoformat(),
-          "machine": platform.machine(), "results": [compare(shape, precision, a) for precision in a.precision for shape in a.shapes],
-          "products": [products(precision, a) for precision in a.precision]}
-pathlib.Path(a.output).write_text(json.dumps(report, indent=2) + "\n")
+          "machine": platform.machine(), "results": [], "products": []}
+
+
+def save():
+    pathlib.Path(a.output).write_text(json.dumps(report, indent=2) + "\n")
+
+
+for precision in a.precision:
+    for shape in a.shapes:
+        report["results"].append({})
+        compare(shape, precision, a, report["results"][-1], save)
+    report["products"].append(products(precision, a))
+    save()
