@@ -42,6 +42,16 @@ public sealed class PlanVerbTests
         Assert.Contains("65,285,660,672 parameters", output, StringComparison.Ordinal);
     }
 
+    // 128 rows at once of 2048 tokens: the head's workspace has more elements than 32 bits count.
+    [Fact]
+    public void Many_lanes_at_once_of_a_large_model_are_planned()
+    {
+        (ExitCode code, string output, string error) = InProcess.Run(
+            [.. _preset, "--set", "model.size=7b", "--set", "training.batch_size=128", "--set", "sharding.lanes=128", "--gpu-memory", "10TB"]);
+        Assert.True(code == ExitCode.Done, error);
+        Assert.Contains("activations", output, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("--gpus 2", "this version plans one device")]
     [InlineData("--gpu-memory 80", "is no amount of memory")]

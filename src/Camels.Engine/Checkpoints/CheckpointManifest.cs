@@ -9,7 +9,8 @@ namespace Camels.Engine.Checkpoints;
 /// <param name="KernelPath">The path its kernels took, for example "Vector512" or "ptx".</param>
 /// <param name="InstructionSet">What the processor or the GPU offers, for example "AVX512F".</param>
 /// <param name="Recipe">The resolved recipe, as text.</param>
-public sealed record CheckpointOrigin(string Device, string KernelPath, string InstructionSet, string Recipe);
+/// <param name="Data">The key of the prepared data: of its files' bytes, the tokenizer, the template and the settings.</param>
+public sealed record CheckpointOrigin(string Device, string KernelPath, string InstructionSet, string Recipe, string Data);
 
 /// <summary>manifest.json of a checkpoint: written last, it lists every other file with its length and SHA-256.</summary>
 public sealed record CheckpointManifest(long Step, CheckpointOrigin Origin, IReadOnlyList<WrittenFile> Files)
@@ -30,6 +31,7 @@ public sealed record CheckpointManifest(long Step, CheckpointOrigin Origin, IRea
         Origin.KernelPath,
         Origin.InstructionSet,
         Origin.Recipe,
+        Origin.Data,
         Files,
     });
 
@@ -42,7 +44,7 @@ public sealed record CheckpointManifest(long Step, CheckpointOrigin Origin, IRea
         JsonFields fields = new(document.RootElement, path);
         fields.Require("format", fields.Text("format") == Format, $"\"{Format}\"");
         string Text(string name) => fields.Text(name) ?? throw fields.Refused(name, "a string");
-        CheckpointOrigin origin = new(Text("device"), Text("kernel_path"), Text("instruction_set"), Text("recipe"));
+        CheckpointOrigin origin = new(Text("device"), Text("kernel_path"), Text("instruction_set"), Text("recipe"), Text("data"));
         return new CheckpointManifest(
             fields.Integer64("step", 0, LargestNumber), origin, [.. fields.Objects("files").Select(ReadFile)]);
     }

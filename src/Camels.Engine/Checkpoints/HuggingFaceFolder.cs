@@ -34,7 +34,9 @@ public sealed record ModelToWrite
 /// </summary>
 public sealed class HuggingFaceFolder : IDisposable
 {
-    private const string GenerationConfigName = "generation_config.json";
+    /// <summary>Where transformers looks for what ends a generation.</summary>
+    public const string GenerationConfigName = "generation_config.json";
+
     private const string ChatTemplateName = "chat_template.jinja";
     private const long MaximumCompanionBytes = 1L << 30;
     private const int ComparedBytes = 1 << 20;
@@ -129,7 +131,7 @@ public sealed class HuggingFaceFolder : IDisposable
             folder.WriteFile(name, content);
         }
 
-        if (!companions.Any(source => System.IO.Path.GetFileName(source) == GenerationConfigName))
+        if (!model.OwnFiles.ContainsKey(GenerationConfigName) && !companions.Any(source => System.IO.Path.GetFileName(source) == GenerationConfigName))
         {
             folder.WriteFile(GenerationConfigName, ModelConfigFile.ToGenerationJson(model.Config));
         }

@@ -7,7 +7,7 @@ namespace Camels.Engine.Data;
 public sealed record Audit
 {
     private const string FileName = "audit.json";
-    private const long MostBytes = 1 << 20;
+    private const long MostBytes = 1 << 30;      // it lists every source file
 
     private static readonly JsonSerializerOptions _json = new()
     {

@@ -34,7 +34,7 @@ public sealed record PreparedManifest
     public const int CurrentVersion = 3;
 
     internal const string FileName = "manifest.json";
-    private const long MostBytes = 1 << 20;
+    private const long MostBytes = 1 << 30;      // it lists every source file
 
     private static readonly JsonSerializerOptions _json = new(JsonSerializerDefaults.Strict)
     {

@@ -67,7 +67,7 @@ public sealed class Generator
             return;
         }
 
-        int longest = waiting.Max(s => Math.Min(_model.Config.MaximumPositions, s.Prompt.Ids.Count + settings.MaximumNewTokens));
+        int longest = waiting.Max(s => (int)Math.Min(_model.Config.MaximumPositions, (long)s.Prompt.Ids.Count + settings.MaximumNewTokens));
         int slots = Math.Clamp(settings.MaximumBatchTokens / longest, 1, Math.Min(waiting.Count, PassTokens));
         using Batch batch = new(_model, _device, slots, longest, settings);
         while (waiting.Count > 0 || batch.HasActive)
@@ -235,10 +235,11 @@ public sealed class Generator
             return sampled;
         }
 
+        // Below 1 also as a single, to which what is nearer to 1 would be rounded.
         private double UniformOf(Sequence sequence)
         {
             ulong stream = RandomBits.StreamOf(sequence.Prompt.Id) + (ulong)sequence.Sample;
-            return RandomBits.Uniform(_settings.Seed, stream, (ulong)sequence.Length);
+            return Math.Min(RandomBits.Uniform(_settings.Seed, stream, (ulong)sequence.Length), MathF.BitDecrement(1));
         }
 
         private void Draw(Tensor hidden, int count)

@@ -37,6 +37,11 @@ public sealed class HeadLayer(Parameter weight)
     public void Logits(Pass pass, Tensor logits, Tensor x) =>
         MatMul.Forward(pass.Stream, y: logits, x: x, weight: weight.Weight.Rows(0, Vocabulary));
 
-    private Tensor NewWorkspace(Pass pass) => pass.NewStatistic(checked((int)LossHead.WorkspaceElements(
-        pass.Batch.TrainedTokens, weight.Extents[1], Vocabulary)));
+    // In two dimensions: the elements of a large model's workspace have no number of 32 bits.
+    private Tensor NewWorkspace(Pass pass)
+    {
+        const int Columns = 1024;
+        long elements = LossHead.WorkspaceElements(pass.Batch.TrainedTokens, weight.Extents[1], Vocabulary);
+        return pass.NewStatistic(checked((int)((elements + Columns - 1) / Columns)), Columns);
+    }
 }

@@ -144,8 +144,8 @@ internal static class ConfigFields
         return new RopeScaling(RopeScalingKind.Llama3, factor, low, high, inner.Integer("original_max_position_embeddings", 1, LargestContext));
     }
 
-    // null means none. Old conversions of LLaMA write -1 for none.
-    private static int[] ReadIds(JsonFields fields, string name, int vocabularySize, int? missing) =>
+    /// <summary>One id or several; null means none, and so does the -1 of old conversions of LLaMA.</summary>
+    public static int[] ReadIds(JsonFields fields, string name, int vocabularySize, int? missing) =>
         fields.IsMissing(name) ? (missing < vocabularySize ? [missing.Value] : []) : fields.Integers(name, 0, vocabularySize - 1);
 
     private static int? ReadPadId(JsonFields fields, int vocabularySize, int? missing)

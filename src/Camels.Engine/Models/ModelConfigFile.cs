@@ -52,6 +52,22 @@ public static class ModelConfigFile
         return JsonText.Of(fields);
     }
 
+    /// <summary>The generation_config.json in <paramref name="path"/>, changed only where it does not end at each of the config's ids.</summary>
+    /// <exception cref="CamelsException">It cannot be read: exit code 3.</exception>
+    public static byte[] GenerationJson(string path, ModelConfig config)
+    {
+        using JsonDocument document = StrictJson.ReadObject(path, MaximumBytes);
+        IReadOnlyList<int> published = ConfigFields.ReadIds(new JsonFields(document.RootElement, path), "eos_token_id", config.VocabularySize, missing: null);
+        if (!config.EosIds.Except(published).Any())
+        {
+            return StrictJson.ReadBytes(path, MaximumBytes);
+        }
+
+        Dictionary<string, object?> fields = document.RootElement.EnumerateObject().ToDictionary(field => field.Name, object? (field) => field.Value);
+        fields["eos_token_id"] = published.Union(config.EosIds);
+        return JsonText.Of(fields);
+    }
+
     // A null is written: transformers has defaults of its own for what is missing.
     private static void AddSpecialTokens(Dictionary<string, object?> fields, ModelConfig config)
     {

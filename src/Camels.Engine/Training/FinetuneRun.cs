@@ -166,19 +166,20 @@ public sealed class FinetuneRun(Recipe recipe, Device device, bool resume, IRunW
 
         string recipeText = RecipeWriter.ToYaml(recipe);
         CheckpointWriter writer = new(folder.CheckpointsPath, recipe.Checkpoint.Keep);
-        Resume(folder, trainer, recipeText);
+        CheckpointOrigin origin = RunState.OriginOf(device, recipeText, data.Train.Manifest.Key);
+        Resume(folder, trainer, origin);
         _steps = steps;
         _stepsDone = trainer.StepsDone;
         Func<ModelToWrite> written = Written(model, start, data.Train.Manifest.EosId);
         (long bytes, double seconds) = writer.Rehearse(
-            RunState.ToWrite(trainer, written(), device, recipeText), Math.Max(1, (steps - trainer.StepsDone) / recipe.Checkpoint.EverySteps));
+            RunState.ToWrite(trainer, written(), origin), Math.Max(1, (steps - trainer.StepsDone) / recipe.Checkpoint.EverySteps));
         watcher.Note($"a checkpoint takes {bytes / 1e6:N1} MB; writing and reading one back took {seconds:N1} s");
         File.WriteAllText(folder.RecipePath, recipeText);
         File.Delete(folder.AuditPath);
         data.Audit.Write(folder.Path);
 
         using RunLog log = new(folder.LogPath, trainer.StepsDone, data.Train.SourceNames);
-        Loop loop = new(trainer, written, folder, writer, log, recipeText, steps, data.Validation);
+        Loop loop = new(trainer, written, folder, writer, log, origin, steps, data.Validation);
         bool isInterrupted = !RunSteps(loop);
         if (isInterrupted)
         {
@@ -195,15 +196,21 @@ public sealed class FinetuneRun(Recipe recipe, Device device, bool resume, IRunW
     private Func<ModelToWrite> Written(ILanguageModel model, StartingModel start, int endId)
     {
         Dictionary<string, byte[]> ownFiles = TemplateExport.Files(start.CompanionFolder, ChatTemplate.Find(recipe.Data.Template), start.Tokenizer);
+        IReadOnlyList<int> eosIds = start.Config.EosIds.Contains(endId) ? start.Config.EosIds : [.. start.Config.EosIds, endId];
+        string generation = Path.Combine(start.CompanionFolder, HuggingFaceFolder.GenerationConfigName);
+        if (File.Exists(generation))
+        {
+            ownFiles[HuggingFaceFolder.GenerationConfigName] = ModelConfigFile.GenerationJson(generation, start.Config with { EosIds = eosIds });
+        }
+
         return () =>
         {
             ModelToWrite written = ModelWeights.ToWrite(model, start.CompanionFolder);
-            IReadOnlyList<int> eosIds = written.Config.EosIds.Contains(endId) ? written.Config.EosIds : [.. written.Config.EosIds, endId];
             return written with { Config = written.Config with { EosIds = eosIds }, OwnFiles = ownFiles };
         };
     }
 
-    private void Resume(RunFolder folder, Trainer trainer, string recipeText)
+    private void Resume(RunFolder folder, Trainer trainer, CheckpointOrigin here)
     {
         using TrainingState? checkpoint = resume ? TrainingState.OpenNewest(folder.CheckpointsPath, watcher.Note) : null;
         if (checkpoint is null)
@@ -212,8 +219,14 @@ public sealed class FinetuneRun(Recipe recipe, Device device, bool resume, IRunW
         }
 
         RecipeWriter.RequireResumable(RecipeReader.Parse(checkpoint.Manifest.Origin.Recipe, "the checkpoint's recipe", []), recipe);
-        CheckpointOrigin here = RunState.OriginOf(device, recipeText);
         CheckpointOrigin there = checkpoint.Manifest.Origin;
+        if (here.Data != there.Data)
+        {
+            throw CamelsException.Usage(
+                $"{folder.CheckpointsPath}: step {checkpoint.Manifest.Step} was trained on other data (key {there.Data}, now {here.Data}): its files, the "
+                + "tokenizer or the template changed. Restore them to resume, or start a new run.");
+        }
+
         if ((here.Device, here.KernelPath, here.InstructionSet) != (there.Device, there.KernelPath, there.InstructionSet))
         {
             watcher.Note(
@@ -233,7 +246,7 @@ public sealed class FinetuneRun(Recipe recipe, Device device, bool resume, IRunW
         {
             if (savedAt != loop.Trainer.StepsDone)
             {
-                _ = loop.Writer.Save(RunState.ToWrite(loop.Trainer, loop.Written(), device, loop.Recipe));
+                _ = loop.Writer.Save(RunState.ToWrite(loop.Trainer, loop.Written(), loop.Origin));
                 savedAt = loop.Trainer.StepsDone;
             }
         }
@@ -287,7 +300,7 @@ public sealed class FinetuneRun(Recipe recipe, Device device, bool resume, IRunW
     }
 
     private sealed record Loop(
-        Trainer Trainer, Func<ModelToWrite> Written, RunFolder Folder, CheckpointWriter Writer, RunLog Log, string Recipe, long Steps,
+        Trainer Trainer, Func<ModelToWrite> Written, RunFolder Folder, CheckpointWriter Writer, RunLog Log, CheckpointOrigin Origin, long Steps,
         PreparedData? Validation);
 
     private sealed class Progress(IRunWatcher watcher) : IProgress<PreparationProgress>

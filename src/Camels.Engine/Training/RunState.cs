@@ -19,7 +19,7 @@ public static class RunState
     private const string LossScaleName = "loss_scale";
 
     /// <summary>The trainer's state and its model as they are written.</summary>
-    public static CheckpointToWrite ToWrite(Trainer trainer, ModelToWrite model, Device device, string recipe)
+    public static CheckpointToWrite ToWrite(Trainer trainer, ModelToWrite model, CheckpointOrigin origin)
     {
         List<TensorToWrite> state = [TensorToWrite.FromIntegers(StepsDone, trainer.StepsDone)];
         if (trainer.LossScale is LossScale scale)
@@ -30,7 +30,7 @@ public static class RunState
 
         foreach ((string name, Tensor tensor) in trainer.Optimizer.Parameters.SelectMany(TensorsOf))
         {
-            state.Add(TensorToWrite.FromTensor(device.Stream, name, tensor, tensor.DType));
+            state.Add(TensorToWrite.FromTensor(trainer.Pass.Stream, name, tensor, tensor.DType));
         }
 
         return new CheckpointToWrite
@@ -38,7 +38,7 @@ public static class RunState
             Step = trainer.StepsDone,
             Model = model,
             State = state,
-            Origin = OriginOf(device, recipe),
+            Origin = origin,
         };
     }
 
@@ -61,9 +61,9 @@ public static class RunState
         trainer.RefreshWeights();
     }
 
-    /// <summary>Where a run computes.</summary>
-    public static CheckpointOrigin OriginOf(Device device, string recipe) =>
-        new(device.Family, device.KernelPath, device.InstructionSet, recipe);
+    /// <summary>Where a run computes, and what: <paramref name="data"/> is the key of its prepared data.</summary>
+    public static CheckpointOrigin OriginOf(Device device, string recipe, string data) =>
+        new(device.Family, device.KernelPath, device.InstructionSet, recipe, data);
 
     private static IEnumerable<(string Name, Tensor Tensor)> TensorsOf(Parameter parameter)
     {

@@ -214,7 +214,7 @@ public class TrainingStateTests
             new TensorToWrite("exp_avg/w", StoredTypes.Of(DType.F32), [elements], (offset, bytes) => Fill(bytes, offset, -step)),
             TensorToWrite.FromIntegers("counters", step, long.MaxValue - step),
         ],
-        Origin = new CheckpointOrigin("cpu", "Vector512", "AVX512F", "model: {path: ü}\nseed: 42\n"),
+        Origin = new CheckpointOrigin("cpu", "Vector512", "AVX512F", "model: {path: ü}\nseed: 42\n", "5d41"),
     };
 
     private static void Fill(Span<byte> bytes, long offset, long step)

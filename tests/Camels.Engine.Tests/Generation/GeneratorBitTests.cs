@@ -39,6 +39,21 @@ public class GeneratorBitTests
         }
     }
 
+    // One draw in 2^25 is so near to 1 that it would be 1 as a single: the first token of this prompt with this seed.
+    [Fact]
+    public void A_draw_next_to_one_is_a_draw()
+    {
+        Prompt prompt = _prompts[0];
+        ulong seed = 0;
+        while ((float)RandomBits.Uniform(seed, RandomBits.StreamOf(prompt.Id), (ulong)prompt.Ids.Count) < 1)
+        {
+            seed++;
+        }
+
+        GenerationSettings settings = new() { MaximumNewTokens = int.MaxValue, Temperature = 0.9, Seed = seed, EosIds = [2] };
+        Assert.Single(Generate("llama", Precision.Fp32, [prompt], settings));
+    }
+
     [Theory]
     [InlineData("llama", "bf16", "sm_80")]
     [InlineData("neox parallel", "fp32", "sm_90a")]

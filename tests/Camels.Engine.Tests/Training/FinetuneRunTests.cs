@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using Camels.Engine.Checkpoints;
 using Camels.Engine.Data;
 using Camels.Engine.Models;
@@ -108,6 +109,7 @@ public sealed class FinetuneRunTests : IDisposable
     {
         string template = Path.Combine(_folder, "mine.json");
         File.WriteAllText(template, """{"system": "{content}", "user": "[U]{content}", "assistant": "[A]{content}{eos}", "end_token": "<|user|>\n"}""");
+        File.WriteAllText(Path.Combine(_folder, "base", HuggingFaceFolder.GenerationConfigName), """{"eos_token_id": 257, "temperature": 0.6}""");
         Recipe recipe = RecipeFor("template", steps: 2);
         RunOutcome outcome = Run(recipe with { Data = recipe.Data with { Template = template } }, resume: false, stopAfter: int.MaxValue);
         using JsonDocument config = JsonDocument.Parse(File.ReadAllText(Path.Combine(outcome.ModelPath!, "tokenizer_config.json")));
@@ -116,6 +118,9 @@ public sealed class FinetuneRunTests : IDisposable
         Assert.True(File.Exists(Path.Combine(recipe.Output, "checkpoints", CheckpointFolders.NameOf(2), "model", TemplateExport.ConformanceName)));
         using HuggingFaceFolder model = HuggingFaceFolder.Open(outcome.ModelPath!);
         Assert.Equal([257, 258], model.Config.EosIds);
+        Assert.Equal(
+            """{"eos_token_id":[257,258],"temperature":0.6}""",
+            JsonNode.Parse(File.ReadAllText(Path.Combine(outcome.ModelPath!, HuggingFaceFolder.GenerationConfigName)))!.ToJsonString());
     }
 
     [Fact]
@@ -178,6 +183,21 @@ public sealed class FinetuneRunTests : IDisposable
         Assert.Equal(ExitCode.Usage, refused.Code);
         Assert.Contains("training.learning_rate", refused.Message);
         Assert.Equal(3, Run(recipe with { Training = recipe.Training with { Steps = 3 } }, resume: true, stopAfter: int.MaxValue).StepsDone);
+    }
+
+    [Fact]
+    public void Changed_data_are_refused_and_left_alone()
+    {
+        Recipe recipe = RecipeFor("moved", steps: 4);
+        Assert.True(Run(recipe, resume: false, stopAfter: 2).IsInterrupted);
+        string data = Path.Combine(_folder, "data.jsonl");
+        string[] records = File.ReadAllLines(data);
+        File.WriteAllLines(data, records.Select(record => record.Replace("say", "tell", StringComparison.Ordinal)));
+        CamelsException refused = Assert.Throws<CamelsException>(() => Run(recipe, resume: true, stopAfter: int.MaxValue));
+        Assert.Equal(ExitCode.Usage, refused.Code);
+        Assert.Contains("step 2 was trained on other data", refused.Message);
+        File.WriteAllLines(data, records);
+        Assert.Equal(4, Run(recipe, resume: true, stopAfter: int.MaxValue).StepsDone);
     }
 
     [Theory]

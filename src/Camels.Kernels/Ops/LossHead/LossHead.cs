@@ -98,7 +98,7 @@ public static partial class LossHead
         losses.Require(DTypes.StatisticsOf(x.DType), [trainedTokens]);
         trainedRows.Require(DType.I32, [trainedTokens]);
         labels.Require(DType.I32, [trainedTokens]);
-        workspace.Require(DTypes.StatisticsOf(x.DType), [workspace.Rank1()]);
+        workspace.RequireLike(DTypes.StatisticsOf(x.DType), workspace);
         if (workspace.Elements < LeastWorkspaceElements(trainedTokens, channels, vocabulary))
         {
             throw new ArgumentException(
