@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Help;
 using System.CommandLine.Invocation;
+using System.CommandLine.Parsing;
 using Camels.Cli.Verbs;
 using Camels.Engine;
 using Camels.Engine.Training;
@@ -57,6 +58,11 @@ internal static class CommandLine
         if (arguments.Action is ParseErrorAction)
         {
             return RefuseUsage(arguments, invocation);
+        }
+
+        if (arguments.Tokens.Any(token => token.Type == TokenType.Argument && token.Value.Length == 0))
+        {
+            throw CamelsException.Usage("an argument is empty; is a variable of the shell not set?");
         }
 
         return (ExitCode)arguments.Invoke(invocation);

@@ -89,6 +89,8 @@ public sealed class BadInputTests
     [InlineData("{\"messages\":[{\"role\":\"robot\",\"content\":\"a\"}]}", "robot")]
     [InlineData("{\"messages\":[{\"role\":\"assistant\",\"content\":\"a\"}]}", "prompts.jsonl:1")]
     [InlineData("", "no prompts")]
+    [InlineData("{\"prompt\": \"a\", \"prompt\": \"b\"}", "prompts.jsonl:1")]
+    [InlineData("{\"messages\":[{\"role\":\"user\",\"content\":null}]}", "null")]
     public void Prompts_that_are_none_are_named_by_line(string line, string mentions)
     {
         using SmallRun small = new();
@@ -97,6 +99,17 @@ public sealed class BadInputTests
         Refused(ExitCode.BadInput, mentions, small.Run("generate", "--model", small.Model, "--prompts", prompts, "--output", output));
         Assert.False(File.Exists(output));
         Assert.False(File.Exists($"{output}.partial"));
+    }
+
+    [Fact]
+    public void Prompts_and_folders_are_not_written_over()
+    {
+        using SmallRun small = new();
+        string prompts = small.Write("prompts.jsonl", """{"prompt":"a"}""");
+        Refused(ExitCode.Usage, "the file of the prompts", small.Run("generate", "--model", small.Model, "--prompts", prompts, "--output", prompts));
+        Refused(ExitCode.Usage, "is a folder", small.Run("generate", "--model", small.Model, "--prompts", prompts, "--output", small.Root));
+        Refused(ExitCode.Usage, "an argument is empty", small.Run("generate", "--model", small.Model, "--prompts", prompts, "--output", ""));
+        Assert.Equal("""{"prompt":"a"}""", File.ReadAllText(prompts));
     }
 
     [Fact]

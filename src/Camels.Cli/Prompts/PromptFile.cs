@@ -12,8 +12,6 @@ namespace Camels.Cli.Prompts;
 /// </summary>
 internal static class PromptFile
 {
-    private const int MostDepth = 64;
-
     /// <summary>Reads and encodes all prompts. With a template a prompt is a user's message; without, text as it stands.</summary>
     /// <exception cref="CamelsException">The file cannot be read, or a line is no prompt: exit code 3, naming the line.</exception>
     public static IReadOnlyList<Prompt> Read(string path, ChatTemplate? template, ITokenizer tokenizer)
@@ -70,7 +68,7 @@ internal static class PromptFile
     {
         try
         {
-            using JsonDocument document = JsonDocument.Parse(line, new JsonDocumentOptions { MaxDepth = MostDepth });
+            using JsonDocument document = JsonDocument.Parse(line, StrictJson.Options);
             JsonElement root = document.RootElement;
             string id = root.TryGetProperty("id", out JsonElement given) ? given.ToString() : $"{number}";
             List<int> ids = [];
@@ -102,7 +100,7 @@ internal static class PromptFile
 
     private static Message[] Messages(JsonElement root) => root.TryGetProperty("messages", out JsonElement messages)
         ? [.. messages.EnumerateArray().Select(message => new Message(
-            RoleOf(message.GetProperty("role").GetString()), message.GetProperty("content").GetString() ?? ""))]
+            RoleOf(message.GetProperty("role").GetString()), message.GetProperty("content").GetString() ?? throw new JsonException("\"content\" is null")))]
         : [new Message(Role.User, Text(root))];
 
     private static Role RoleOf(string? name) => Enum.GetValues<Role>().Any(role => Conversation.NameOf(role) == name)

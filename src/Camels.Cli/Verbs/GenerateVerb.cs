@@ -65,8 +65,20 @@ internal sealed class GenerateVerb : Verb
         Precision precision = PrecisionName.Parse(arguments.GetRequiredValue(_precision));
         string folder = arguments.GetRequiredValue(_model);
         ChatTemplate? template = arguments.GetRequiredValue(_template) is string name && name != "none" ? ChatTemplate.Find(name) : null;
+        string path = arguments.GetRequiredValue(_output);
+        string source = arguments.GetRequiredValue(_prompts);
+        if (TargetOf(path) == TargetOf(source))
+        {
+            throw CamelsException.Usage($"--output {path} is the file of the prompts, which it would replace; name another");
+        }
+
+        if (Directory.Exists(path) || Path.EndsInDirectorySeparator(path))
+        {
+            throw CamelsException.Usage($"--output {path} is a folder; name the file to write");
+        }
+
         ITokenizer tokenizer = TokenizerFiles.Load(folder);
-        IReadOnlyList<Prompt> prompts = PromptFile.Read(arguments.GetRequiredValue(_prompts), template, tokenizer);
+        IReadOnlyList<Prompt> prompts = PromptFile.Read(source, template, tokenizer);
 
         using StopSignal stop = new();
         using Device device = _device.Open(arguments, screen);
@@ -81,7 +93,6 @@ internal sealed class GenerateVerb : Verb
 
         IReadOnlyList<int> eosIds = model.Config.EosIds.Count > 0 ? model.Config.EosIds : tokenizer.EosId is int eos ? [eos] : [];
         settings = settings with { EosIds = template is null ? eosIds : [.. eosIds.Union([new TemplateEncoder(template, tokenizer).EndId])] };
-        string path = arguments.GetRequiredValue(_output);
         using CompletionFile output = new(path, arguments.GetValue(_logProbabilities), settings.Samples > 1);
         Tally tally = new();
         try
@@ -105,6 +116,9 @@ internal sealed class GenerateVerb : Verb
         screen.Json(new { Output = path, tally.Completions, tally.Tokens, tally.Failed, tally.TokensPerSecond });
         return tally.Failed == 0 ? ExitCode.Done : ExitCode.BadInput;
     }
+
+    private static string TargetOf(string path) =>
+        (File.Exists(path) ? File.ResolveLinkTarget(path, returnFinalTarget: true)?.FullName : null) ?? Path.GetFullPath(path);
 
     private GenerationSettings Settings(ParseResult arguments)
     {

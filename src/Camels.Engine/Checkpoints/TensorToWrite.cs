@@ -53,9 +53,34 @@ public sealed record TensorToWrite(string Name, StoredType Type, long[] Shape, T
     public static TensorToWrite FromIntegers(string name, params long[] values) =>
         new(name, StoredType.I64, [values.Length], (offset, bytes) => MemoryMarshal.AsBytes<long>(values).Slice((int)offset, bytes.Length).CopyTo(bytes));
 
-    /// <summary>A tensor of another file, converted while it is written.</summary>
-    public static TensorToWrite FromStored(StoredTensor tensor, DType storedAs) =>
-        new(tensor.Name, StoredTypes.Of(storedAs), [.. tensor.Shape], (offset, bytes) => tensor.Read(storedAs, bytes, offset / storedAs.Bytes()));
+    /// <summary>A tensor of another file, converted while it is written; a number too large for F16 is refused then, exit code 3.</summary>
+    public static TensorToWrite FromStored(StoredTensor tensor, DType storedAs) => new(
+        tensor.Name, StoredTypes.Of(storedAs), [.. tensor.Shape], (offset, bytes) =>
+        {
+            long first = offset / storedAs.Bytes();
+            tensor.Read(storedAs, bytes, first);
+            if (storedAs == DType.F16)
+            {
+                RequireHeld(tensor, first, MemoryMarshal.Cast<byte, Half>(bytes));
+            }
+        });
+
+    private static void RequireHeld(StoredTensor tensor, long first, ReadOnlySpan<Half> written)
+    {
+        for (int i = 0; i < written.Length; i++)
+        {
+            if (!Half.IsFinite(written[i]))
+            {
+                float value = 0;
+                tensor.Read(DType.F32, MemoryMarshal.AsBytes(new Span<float>(ref value)), first + i);
+                if (float.IsFinite(value))
+                {
+                    throw CamelsException.BadInput(
+                        FormattableString.Invariant($"{tensor.Path}: the tensor '{tensor.Name}' has {value}, which fp16 cannot hold; take bf16 or fp32"));
+                }
+            }
+        }
+    }
 
     private static long[] SizesOf(Shape shape)
     {

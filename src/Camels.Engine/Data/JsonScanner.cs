@@ -104,7 +104,7 @@ internal sealed class JsonScanner(DataFile file) : IDisposable
         _text.RequireUtf8(length);
         try
         {
-            return JsonDocument.Parse(_text.First(length), new JsonDocumentOptions { MaxDepth = StrictJson.MaximumDepth });
+            return JsonDocument.Parse(_text.First(length), StrictJson.Options);
         }
         catch (JsonException broken)
         {

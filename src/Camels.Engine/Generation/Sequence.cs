@@ -15,6 +15,7 @@ internal sealed class Sequence
     private readonly List<float> _logProbabilities = [];
     private readonly int _contextTokens;
     private FinishReason? _finishReason;
+    private string? _error;
 
     public Sequence(Prompt prompt, int index, int sample, ITokenizer? tokenizer, GenerationSettings settings, byte[][] stops, int contextTokens)
     {
@@ -40,7 +41,7 @@ internal sealed class Sequence
     /// <summary>Tokens that the cache holds.</summary>
     public int Cached { get; set; }
 
-    public bool IsFinished => _finishReason is not null;
+    public bool IsFinished => _finishReason is not null || _error is not null;
 
     /// <summary>Prompt and completion together.</summary>
     public int Length => Prompt.Ids.Count + _generated.Count;
@@ -51,6 +52,12 @@ internal sealed class Sequence
     /// <summary>Takes the next token and decides whether the completion ends.</summary>
     public void Append(int token, float logProbability)
     {
+        if (token == Kernels.Ops.Sample.NoProbabilities)
+        {
+            _error = $"after {Length} tokens a logit is NaN or infinite; a wider --precision may hold it, verify checkpoint finds broken weights";
+            return;
+        }
+
         _logProbabilities.Add(logProbability);
         if (_settings.EosIds.Contains(token))
         {
@@ -73,6 +80,11 @@ internal sealed class Sequence
 
     public Completion ToCompletion()
     {
+        if (_error is not null)
+        {
+            return new Completion(Prompt.Id, Sample, "", [], [], FinishReason: null, _error);
+        }
+
         string text = _finishReason == FinishReason.Stop
             ? Encoding.UTF8.GetString(_bytes.WrittenSpan[..StopsAfter(before: 0)!.Value])
             : Encoding.UTF8.GetString(_bytes.WrittenSpan);

@@ -33,6 +33,17 @@ public class SafetensorsTests
     }
 
     [Fact]
+    public void ANumberTooLargeForFp16IsRefused()
+    {
+        using TemporaryFolder folder = new();
+        Write(folder["a"], [new TensorToWrite("w", StoredType.F32, [3], (_, bytes) => new[] { 1f, float.PositiveInfinity, 1e6f }.CopyTo(MemoryMarshal.Cast<byte, float>(bytes)))]);
+        using SafetensorsFile file = SafetensorsFile.Open(Path.Combine(folder["a"], "x.safetensors"));
+        CamelsException refused = Assert.Throws<CamelsException>(() => Write(folder["b"], file.Tensors.Select(t => TensorToWrite.FromStored(t, DType.F16))));
+        Assert.Contains("'w' has 1000000, which fp16 cannot hold", refused.Message, StringComparison.Ordinal);
+        Write(folder["c"], file.Tensors.Select(t => TensorToWrite.FromStored(t, DType.BF16)));
+    }
+
+    [Fact]
     public void EveryTypeAndShapeComesBack()
     {
         using TemporaryFolder folder = new();

@@ -54,6 +54,21 @@ public class GeneratorBitTests
         Assert.Single(Generate("llama", Precision.Fp32, [prompt], settings));
     }
 
+    // The embedding of one token is NaN: only who reads it fails.
+    [Fact]
+    public void A_prompt_whose_logits_are_not_finite_is_an_error_of_its_own()
+    {
+        using Device device = Device.OpenCpu(threads: 2);
+        using ILanguageModel model = TinyModels.Create("llama", device, Precision.Fp32);
+        Parameter embedding = model.Units.SelectMany(unit => unit.Parameters).First(parameter => parameter.Name.Contains("embed", StringComparison.Ordinal));
+        embedding.Weight.AsSpan<float>().Slice(7 * embedding.Weight.Shape[1], embedding.Weight.Shape[1]).Fill(float.NaN);
+        List<Completion> completions = [];
+        new Generator(model, tokenizer: null, device).Generate(
+            [new Prompt("good", [3, 4]), new Prompt("bad", [3, 7]), new Prompt("also good", [4, 3])],
+            new GenerationSettings { MaximumNewTokens = 1, EosIds = [] }, completions.Add);
+        Assert.Equal([null, true, null], completions.Select(completion => completion.Error?.Contains("logit is NaN", StringComparison.Ordinal)));
+    }
+
     [Theory]
     [InlineData("llama", "bf16", "sm_80")]
     [InlineData("neox parallel", "fp32", "sm_90a")]

@@ -43,8 +43,14 @@ public static unsafe partial class Sample
         {
             float* logits = Logits + ((nint)part * Vocabulary);
             float largest = Largest(logits);
-            RequireFinite(largest, part);
             RequireUniform(Uniforms[part], part);
+            if (!float.IsFinite(largest))
+            {
+                Tokens[part] = NoProbabilities;
+                LogProbabilities[part] = float.NaN;
+                return;
+            }
+
             int token = IsGreedy
                 ? new ReadOnlySpan<float>(logits, Vocabulary).IndexOf(largest)
                 : Draw(new SampleRow(logits, Vocabulary, largest, Temperature), Uniforms[part]);

@@ -7,7 +7,6 @@ public static partial class Sample
     private const int LogitsOfBlock = 512;             // of native/include/log_sum_exp.cuh
     private const int SharedBytes = 512;               // of sample.cu's Shared
     private const int BytesPerBlock = 2 * sizeof(float);
-    private const int NoProbabilities = -1;            // of sample.cu; -2 is a uniform number outside [0, 1)
     private const double TwoTo64 = 18446744073709551616.0;
 
     private static readonly KernelSet _forward = new("sample", "sample_forward");

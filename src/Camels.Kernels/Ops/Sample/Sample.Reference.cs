@@ -22,8 +22,14 @@ public static partial class Sample
 
             int[] ranked = [.. Enumerable.Range(0, vocabulary).OrderByDescending(v => row[v])];   // stable: ties stay in the order of ids
             T largest = row.Any(T.IsNaN) ? T.NaN : row[ranked[0]];
-            RequireFinite(double.CreateTruncating(largest), n);
             RequireUniform(double.CreateTruncating(uniform[n]), n);
+            if (!T.IsFinite(largest))
+            {
+                tokens.AsSpan<int>()[n] = NoProbabilities;
+                logProbability[n] = T.NaN;
+                continue;
+            }
+
             int token = settings.IsGreedy ? ranked[0] : Draw(row, ranked, uniform[n], settings);
             T total = row.Aggregate(T.Zero, (sum, l) => sum + T.Exp(l - largest));
             tokens.AsSpan<int>()[n] = token;

@@ -9,10 +9,13 @@ namespace Camels.Kernels.Ops;
 /// </summary>
 public static partial class Sample
 {
+    /// <summary>The token of a row that has none: with NaN, with +∞ or without a finite logit. Its log-probability is NaN.</summary>
+    public const int NoProbabilities = -1;          // of sample.cu too; -2 there is a uniform number outside [0, 1)
+
     /// <summary>
     /// Writes tokens (S) and logProbabilities (S), of the softmax of the plain logits, from logits (S, V) in the statistics' type and
-    /// uniforms (S) in [0, 1). A row with NaN, with +∞ or without a finite logit is refused, on a GPU by a token below 0, which
-    /// <see cref="RequireTokens"/> explains.
+    /// uniforms (S) in [0, 1); a GPU refuses one outside by a token that <see cref="RequireTokens"/> explains. A row may have
+    /// <see cref="NoProbabilities"/>.
     /// </summary>
     public static void Forward(
         DeviceStream stream, Tensor tokens, Tensor logProbabilities, Tensor logits, Tensor uniforms, in SampleSettings settings)
@@ -39,26 +42,13 @@ public static partial class Sample
         }
     }
 
-    /// <summary>Throws where a GPU refused a row: it computes while the host goes on, so the tokens themselves must say it.</summary>
+    /// <summary>Throws where a GPU refused a uniform number: it computes while the host goes on, so the tokens themselves must say it.</summary>
     public static void RequireTokens(ReadOnlySpan<int> tokens)
     {
-        for (int n = 0; n < tokens.Length; n++)
+        int refused = tokens.IndexOfAnyInRange(int.MinValue, NoProbabilities - 1);
+        if (refused >= 0)
         {
-            if (tokens[n] < 0)
-            {
-                throw new ArgumentException(tokens[n] == NoProbabilities
-                    ? $"row {n} of the logits has no probabilities: a logit is NaN or infinite, or none is finite"
-                    : $"uniforms[{n}] is outside [0, 1)");
-            }
-        }
-    }
-
-    private static void RequireFinite(double largest, int row)
-    {
-        if (!double.IsFinite(largest))
-        {
-            throw new ArgumentException(
-                $"row {row} of the logits has no probabilities: its largest logit is {largest.ToString(CultureInfo.InvariantCulture)}");
+            throw new ArgumentException($"uniforms[{refused}] is outside [0, 1)");
         }
     }
 
