@@ -6,7 +6,7 @@ namespace Camels.Engine.Data;
 /// <summary>The audit of prepared data: audit.json.</summary>
 public sealed record Audit
 {
-    private const string FileName = "audit.json";
+    internal const string FileName = "audit.json";
     private const long MostBytes = 1 << 30;      // it lists every source file
 
     private static readonly JsonSerializerOptions _json = new()

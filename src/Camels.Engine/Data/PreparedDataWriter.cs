@@ -13,6 +13,10 @@ internal sealed class PreparedDataWriter : IDisposable
     private readonly TokenFileWriter<long> _records;
     private readonly TokenFileWriter<Turn> _turns;
 
+    /// <summary>The files of a split.</summary>
+    public static IEnumerable<string> NamesOf(string split) =>
+        new[] { "ids", "trained", "rows", "bounds", "sources", "records", "turns" }.Select(part => $"{split}.{part}");
+
     public PreparedDataWriter(string folder, string split)
     {
         _ids = Create<int>("ids");

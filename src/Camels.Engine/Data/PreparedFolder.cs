@@ -19,16 +19,21 @@ internal sealed class PreparedFolder : IDisposable
     public PreparedFolder(string path, CancellationToken cancellation)
     {
         Path = System.IO.Path.TrimEndingDirectorySeparator(System.IO.Path.GetFullPath(path));
-        bool isFree = !File.Exists(Path)
-            && (!Directory.Exists(Path) || HasManifest || !Directory.EnumerateFileSystemEntries(Path).Any());
-        if (!isFree)
-        {
-            throw CamelsException.Usage($"{Path}: exists and is not a folder of prepared data; choose another one for the prepared data.");
-        }
-
         _partial = Beside("partial");
         _replaced = Beside("replaced");
         _lock = Guarded(() => Lock(cancellation));
+        try
+        {
+            if (!Guarded(IsFree))
+            {
+                throw CamelsException.Usage($"{Path}: exists and is not a folder of prepared data; choose another one for the prepared data.");
+            }
+        }
+        catch
+        {
+            _lock.Dispose();
+            throw;
+        }
     }
 
     public string Path { get; }
@@ -59,6 +64,21 @@ internal sealed class PreparedFolder : IDisposable
     });
 
     public void Dispose() => _lock.Dispose();
+
+    // What is in the way is deleted: it must be nothing but files that a preparation writes, and a manifest.json may be any program's.
+    private bool IsFree()
+    {
+        if (File.Exists(Path) || !Directory.Exists(Path))
+        {
+            return !File.Exists(Path);
+        }
+
+        string[] names = [.. Directory.EnumerateFileSystemEntries(Path).Select(entry => System.IO.Path.GetFileName(entry))];
+        bool hasTrain = PreparedDataWriter.NamesOf(PreparedData.TrainSplit).All(names.Contains);
+        return names.Length == 0
+            || (HasManifest && names.All(PreparedManifest.IsName) && !Directory.EnumerateDirectories(Path).Any()
+                && (hasTrain || PreparedManifest.HasOwnKeys(Path)));
+    }
 
     private FileStream Lock(CancellationToken cancellation)
     {

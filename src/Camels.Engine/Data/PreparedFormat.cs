@@ -81,19 +81,20 @@ public sealed record PreparedManifest
     public required Dictionary<string, FileSeal> Files { get; init; }
 
     /// <summary>False where another version of this program wrote the folder: it may hold anything else, and is no fault of the file.</summary>
-    internal static bool IsCurrent(string folder)
-    {
-        try
-        {
-            using JsonDocument document = JsonDocument.Parse(StrictJson.ReadBytes(Path.Combine(folder, FileName), MostBytes));
-            return !document.RootElement.TryGetProperty("version", out JsonElement version)
-                || !version.TryGetInt32(out int number) || number == CurrentVersion;
-        }
-        catch (Exception broken) when (broken is JsonException or InvalidOperationException)
-        {
-            return true;        // reading it says what is wrong
-        }
-    }
+    internal static bool IsCurrent(string folder) => Look(
+        folder,
+        root => !root.TryGetProperty("version", out JsonElement version) || !version.TryGetInt32(out int number) || number == CurrentVersion,
+        whenBroken: true);      // reading it says what is wrong
+
+    /// <summary>True for a manifest of any version of this program, false for another program's manifest.json.</summary>
+    internal static bool HasOwnKeys(string folder) =>
+        Look(folder, root => root.TryGetProperty("key", out _) && root.TryGetProperty("tokenizer_sha256", out _), whenBroken: false);
+
+    /// <summary>True for the name of a file of prepared data.</summary>
+    internal static bool IsName(string name) =>
+        name is FileName or Audit.FileName or LeftOutList.FileName or ContaminationLedger.FileName
+        || PreparedDataWriter.NamesOf(PreparedData.TrainSplit).Contains(name)
+        || PreparedDataWriter.NamesOf(PreparedData.ValidationSplit).Contains(name);
 
     internal static PreparedManifest Read(string folder)
     {
@@ -109,6 +110,19 @@ public sealed record PreparedManifest
         {
             throw CamelsException.BadInput(
                 $"{path}: not a manifest of prepared data ({StrictJson.WithoutPosition(broken.Message)}). Prepare the data again.", broken);
+        }
+    }
+
+    private static bool Look(string folder, Func<JsonElement, bool> look, bool whenBroken)
+    {
+        try
+        {
+            using JsonDocument document = JsonDocument.Parse(StrictJson.ReadBytes(Path.Combine(folder, FileName), MostBytes));
+            return look(document.RootElement);
+        }
+        catch (Exception broken) when (broken is JsonException or InvalidOperationException)
+        {
+            return whenBroken;
         }
     }
 

@@ -43,6 +43,28 @@ public sealed class PreparationCacheTests : IDisposable
         Assert.True(Prepare(_settings).IsCached);
     }
 
+    // A manifest.json with a version is a file of many programs.
+    [Theory]
+    [InlineData("manifest.json")]
+    [InlineData("train.jsonl")]
+    [InlineData("notes/thesis.txt")]
+    public void AFolderWithAnythingElseIsLeftAlone(string file)
+    {
+        _ = Directory.CreateDirectory(Output);
+        string keys = file == "manifest.json" ? "" : """, "key": "", "tokenizer_sha256": "" """;
+        _folder.Write("prepared/manifest.json", $$"""{"version": 2{{keys}}}""");
+        string mine = Path.Combine(Output, file);
+        if (file != "manifest.json")
+        {
+            _ = Directory.CreateDirectory(Path.GetDirectoryName(mine)!);
+            File.WriteAllText(mine, "mine");
+        }
+
+        Fails(ExitCode.Usage, () => Prepare(_settings), "not a folder of prepared data");
+        Assert.True(File.Exists(mine));
+        Assert.Empty(Directory.EnumerateFiles(_folder.Path, ".*"));
+    }
+
     [Fact]
     public void TheCachedAuditIsThatOfThePreparation()
     {
