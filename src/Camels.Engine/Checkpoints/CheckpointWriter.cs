@@ -27,6 +27,11 @@ public sealed class CheckpointWriter(string folder, int keep)
     private const string RehearsalName = "rehearsal";
     private const int RoomForManifest = 1 << 16;
 
+    private readonly HashSet<long> _passedOver = [];
+
+    /// <summary>Checkpoints after the step that a run resumes from are not whole. They do not count as kept, and go when one after them is saved.</summary>
+    public void PassOver(long resumedFrom) => _passedOver.UnionWith(CheckpointFolders.Steps(folder).Where(step => step > resumedFrom));
+
     /// <summary>Writes a checkpoint, flushes it to the disk, then removes those that are older than the newest ones to keep.</summary>
     /// <returns>The checkpoint's folder.</returns>
     /// <exception cref="CamelsException">The disk is full or not writable: exit code 5; the checkpoints before are whole.</exception>
@@ -36,7 +41,9 @@ public sealed class CheckpointWriter(string folder, int keep)
         Write(path, checkpoint);
 
         // A checkpoint of a later step is one that resuming skipped as broken: it does not count as kept.
-        foreach (long step in CheckpointFolders.Steps(folder).Where(step => step <= checkpoint.Step).Skip(keep))
+        _ = _passedOver.Remove(checkpoint.Step);
+        ILookup<bool, long> present = CheckpointFolders.Steps(folder).Where(step => step <= checkpoint.Step).ToLookup(_passedOver.Contains);
+        foreach (long step in present[false].Skip(keep).Concat(present[true]))
         {
             AtomicFolder.Remove(Path.Combine(folder, CheckpointFolders.NameOf(step)));
         }
@@ -57,8 +64,8 @@ public sealed class CheckpointWriter(string folder, int keep)
         long bytes = NeededBytes(checkpoint);
 
         // The newest one is written before the oldest is removed, and the run's own model folder comes last.
-        long present = Math.Min(CheckpointFolders.Steps(folder).Count, keep);
-        long added = Math.Clamp(checkpointsToCome, 1, keep + 1 - present);
+        long present = Math.Min(CheckpointFolders.Steps(folder).Count(step => !_passedOver.Contains(step)), keep);
+        long added = Math.Clamp(checkpointsToCome, 1, keep + 1L - present);
         long modelBytes = HuggingFaceFolder.NeededBytes(checkpoint.Model);
         string purpose = string.Create(CultureInfo.InvariantCulture, $"{folder}, with {added} more checkpoints at a time and the model,");
         AtomicFolder.RequireFreeSpace(folder, checked((added * bytes) + modelBytes), purpose);

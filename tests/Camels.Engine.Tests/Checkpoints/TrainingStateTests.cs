@@ -115,6 +115,21 @@ public class TrainingStateTests
     }
 
     [Fact]
+    public void WhatResumingPassedOverDoesNotCountAsKept()
+    {
+        using TemporaryFolder folder = new();
+        new CheckpointWriter(folder.Path, keep: 2).Save(Checkpoint(3));
+        Directory.CreateDirectory(folder["step-00000005"]);
+        Directory.CreateDirectory(folder["step-00000009"]);
+        CheckpointWriter writer = new(folder.Path, keep: 2);
+        writer.PassOver(resumedFrom: 3);
+        writer.Save(Checkpoint(7));
+        Assert.Equal([9, 7, 3], CheckpointFolders.Steps(folder.Path));
+        writer.Save(Checkpoint(9));
+        Assert.Equal([9, 7], CheckpointFolders.Steps(folder.Path));
+    }
+
+    [Fact]
     public void WhereNoneIsWholeNothingIsLost()
     {
         using TemporaryFolder folder = new();
@@ -183,7 +198,7 @@ public class TrainingStateTests
     public void ARehearsalLeavesNothingAndTellsTheSize()
     {
         using TemporaryFolder folder = new();
-        CheckpointWriter writer = new(folder["c"], keep: 2);
+        CheckpointWriter writer = new(folder["c"], keep: int.MaxValue);
         (long bytes, double seconds) = writer.Rehearse(Checkpoint(0, elements: 5000), checkpointsToCome: 3);
         Assert.Empty(Directory.GetFileSystemEntries(folder["c"]));
         long saved = Directory.GetFiles(writer.Save(Checkpoint(1, elements: 5000)), "*", SearchOption.AllDirectories).Sum(f => new FileInfo(f).Length);
