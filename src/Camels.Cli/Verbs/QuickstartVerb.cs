@@ -3,6 +3,7 @@ using System.Diagnostics;
 using Camels.Cli.Output;
 using Camels.Cli.Quickstart;
 using Camels.Engine;
+using Camels.Engine.Checkpoints;
 using Camels.Engine.Tokenizers;
 using Camels.Engine.Training;
 using Camels.Kernels;
@@ -42,6 +43,7 @@ internal sealed class QuickstartVerb : Verb
             screen.Line($"--device {device.Name} is for looking: {scale.Steps} steps, and answers of {scale.NewTokens} tokens. Nothing is learned.");
         }
 
+        RunFolder.Open(run, resume: false).Dispose();      // what is written now belongs to a run, which later resumes
         QuickstartFolder folder = new(run, scale);
         screen.Line($"1. Instructions: {QuickstartTasks.All.Count} kinds, answers known to the program.");
         IReadOnlyList<QuickstartExample> heldOut = folder.WriteData();

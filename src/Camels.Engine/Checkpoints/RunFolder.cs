@@ -13,11 +13,20 @@ public sealed record RunStatus(string State, long Step, long Steps, string? Mess
 /// <summary>The folder of one run, locked while this is not disposed. The lock ends with the process, however that ends.</summary>
 public sealed class RunFolder : IDisposable
 {
+    internal const string CheckpointsName = "checkpoints";
+    internal const string ModelName = "model";
+
     private const string LockName = ".lock";
     private const string StatusName = "status.json";
+    private const string PartialStatusName = StatusName + ".partial";
+    private const string Starting = "starting";
     private const int MaximumStatusBytes = 1 << 20;
+    private static readonly string[] _states = [Starting, "running", "finished", "interrupted", "failed"];
+
     private readonly FileStream _lock;
     private readonly DateTime _started = DateTime.UtcNow;
+
+    private byte[]? _statusBefore;
 
     private RunFolder(string path, FileStream exclusive)
     {
@@ -38,63 +47,74 @@ public sealed class RunFolder : IDisposable
     public string AuditPath => Inside("audit.json");
 
     /// <summary>The folder of checkpoints.</summary>
-    public string CheckpointsPath => Inside("checkpoints");
+    public string CheckpointsPath => Inside(CheckpointsName);
 
     /// <summary>The model at the end.</summary>
-    public string ModelPath => Inside("model");
+    public string ModelPath => Inside(ModelName);
 
     /// <summary>The report.</summary>
     public string ReportPath => Inside("report.html");
 
     /// <summary>Creates or takes over a run folder and locks it.</summary>
     /// <param name="path">The folder.</param>
-    /// <param name="resume">False: a folder with anything in it is refused.</param>
-    /// <exception cref="CamelsException">It is in use or not empty (2), or cannot be written (5).</exception>
+    /// <param name="resume">True: it may hold a run. False: nothing but what a run leaves that was refused before its first step.</param>
+    /// <exception cref="CamelsException">It is in use or holds something else (2), or cannot be written (5).</exception>
     public static RunFolder Open(string path, bool resume)
     {
         string full = System.IO.Path.GetFullPath(path);
         bool isForeign = !File.Exists(System.IO.Path.Combine(full, LockName));
-        if (File.Exists(full) || (isForeign && !resume && IsUsed(full)))
+        if (File.Exists(full) || (isForeign && IsRefused(full, resume)))
         {
             throw NotEmpty(path);
         }
 
         RunFolder run = new(full, Lock(full));
-        if (!resume && IsUsed(full))
+        try
+        {
+            if (IsRefused(full, resume))
+            {
+                throw NotEmpty(path);
+            }
+
+            if (resume && StateIn(full) is not (null or Starting))
+            {
+                run._statusBefore = StrictJson.ReadBytes(run.Inside(StatusName), MaximumStatusBytes);
+            }
+
+            run.WriteStatus(new RunStatus(Starting, Step: 0, Steps: 0));
+            return run;
+        }
+        catch
         {
             run.Dispose();
-            throw NotEmpty(path);
+            throw;
         }
-
-        run.WriteStatus(new RunStatus("starting", Step: 0, Steps: 0));
-        return run;
     }
 
     /// <summary>Replaces status.json: readers see the old one or the new one.</summary>
     /// <exception cref="CamelsException">It cannot be written: exit code 5.</exception>
-    public void WriteStatus(RunStatus status)
+    public void WriteStatus(RunStatus status) => ReplaceStatus(JsonText.Of(new
     {
-        byte[] json = JsonText.Of(new
+        status.State,
+        status.Step,
+        status.Steps,
+        status.Message,
+        ProcessId = Environment.ProcessId,
+        Host = Environment.MachineName,
+        Started = Timestamp(_started),
+        Updated = Timestamp(DateTime.UtcNow),
+    }));
+
+    /// <summary>Puts back the status of the run that was to be resumed. False where there was none.</summary>
+    /// <exception cref="CamelsException">It cannot be written: exit code 5.</exception>
+    public bool RestoreStatus()
+    {
+        if (_statusBefore is not null)
         {
-            status.State,
-            status.Step,
-            status.Steps,
-            status.Message,
-            ProcessId = Environment.ProcessId,
-            Host = Environment.MachineName,
-            Started = Timestamp(_started),
-            Updated = Timestamp(DateTime.UtcNow),
-        });
-        string path = Inside(StatusName);
-        try
-        {
-            File.WriteAllBytes(path + ".partial", json);
-            File.Move(path + ".partial", path, overwrite: true);
+            ReplaceStatus(_statusBefore);
         }
-        catch (Exception problem) when (problem is IOException or UnauthorizedAccessException)
-        {
-            throw Unwritable(Path, problem);
-        }
+
+        return _statusBefore is not null;
     }
 
     /// <summary>Unlocks the folder.</summary>
@@ -127,8 +147,9 @@ public sealed class RunFolder : IDisposable
         }
     }
 
-    private static CamelsException NotEmpty(string path) =>
-        CamelsException.Usage($"{path} is not an empty folder; continue the run in it with --resume, or name another output");
+    private static CamelsException NotEmpty(string path) => CamelsException.Usage(StateIn(path) is null
+        ? $"{path} is not an empty folder, and holds no run to resume (no {StatusName} of one); name another output"
+        : $"{path} is not an empty folder; continue the run in it with --resume, or name another output");
 
     private static CamelsException Unwritable(string folder, Exception problem) =>
         CamelsException.RunFailed($"cannot write to {folder}: {problem.Message.ReplaceLineEndings(" ")}", problem);
@@ -151,8 +172,45 @@ public sealed class RunFolder : IDisposable
         }
     }
 
-    private static bool IsUsed(string folder) =>
-        Directory.Exists(folder) && Directory.EnumerateFileSystemEntries(folder).Any(path => System.IO.Path.GetFileName(path) != LockName);
+    private static bool IsRefused(string folder, bool resume) => IsUsed(folder) && !(resume && StateIn(folder) is not null);
+
+    // A run that was refused before its first step leaves its lock, its status and perhaps an empty folder: the next one takes them over.
+    private static bool IsUsed(string folder) => Directory.Exists(folder) && Directory.EnumerateFileSystemEntries(folder).Any(path =>
+        System.IO.Path.GetFileName(path) switch
+        {
+            LockName or PartialStatusName => false,
+            StatusName => StateIn(folder) is null,
+            CheckpointsName => File.Exists(path) || Directory.EnumerateFileSystemEntries(path).Any(),
+            _ => true,
+        });
+
+    // Null where there is no status of a run: other programs write a status.json too.
+    private static string? StateIn(string folder)
+    {
+        try
+        {
+            using JsonDocument status = StrictJson.ReadObject(System.IO.Path.Combine(folder, StatusName), MaximumStatusBytes);
+            string? state = new JsonFields(status.RootElement, StatusName).Text("state");
+            return _states.Contains(state) ? state : null;
+        }
+        catch (CamelsException)
+        {
+            return null;
+        }
+    }
+
+    private void ReplaceStatus(byte[] json)
+    {
+        try
+        {
+            File.WriteAllBytes(Inside(PartialStatusName), json);
+            File.Move(Inside(PartialStatusName), Inside(StatusName), overwrite: true);
+        }
+        catch (Exception problem) when (problem is IOException or UnauthorizedAccessException)
+        {
+            throw Unwritable(Path, problem);
+        }
+    }
 
     private static string Timestamp(DateTime time) => time.ToString("yyyy-MM-ddTHH:mm:ssZ", CultureInfo.InvariantCulture);
 

@@ -43,6 +43,7 @@ public sealed class FinetuneRun(Recipe recipe, Device device, bool resume, IRunW
     private TrainingPlan? _plan;
     private long _stepsDone;
     private long _steps;
+    private bool _hasStepped;
 
     /// <summary>Where prepared data is kept between runs: CAMELS_CACHE, or the user's cache folder.</summary>
     public static string CacheFolder => Environment.GetEnvironmentVariable("CAMELS_CACHE") is { Length: > 0 } named
@@ -56,6 +57,7 @@ public sealed class FinetuneRun(Recipe recipe, Device device, bool resume, IRunW
     /// <summary>Runs to the end, or until the watcher asks to stop.</summary>
     public RunOutcome Run()
     {
+        RequireInputsElsewhere();
         using RunFolder folder = RunFolder.Open(recipe.Output, resume);
         try
         {
@@ -63,10 +65,10 @@ public sealed class FinetuneRun(Recipe recipe, Device device, bool resume, IRunW
             using PreparationResult data = Prepare(recipe, start.Config, start.Tokenizer, watcher);
             return Train(folder, start, data);
         }
-        catch (Exception failure) when (failure is CamelsException or NativeException or InsufficientMemoryException)
+        catch (Exception failure) when (failure is CamelsException or NativeException or InsufficientMemoryException or IOException or UnauthorizedAccessException)
         {
             CamelsException problem = failure as CamelsException ?? Explained(failure, folder);
-            folder.WriteStatus(new RunStatus("failed", _stepsDone, _steps, problem.Message));
+            WriteFailure(folder, problem);
             if (problem == failure)
             {
                 throw;
@@ -76,7 +78,43 @@ public sealed class FinetuneRun(Recipe recipe, Device device, bool resume, IRunW
         }
     }
 
-    // What a device could not do, and where the run stands: nothing that was saved is lost.
+    // The end of a run replaces its model, and every checkpoint may remove an older one.
+    private void RequireInputsElsewhere()
+    {
+        IEnumerable<(string Key, string? Path)> inputs =
+        [
+            ("model.path", recipe.Model.Path), ("model.adapter", recipe.Model.Adapter), ("model.tokenizer", recipe.Model.Tokenizer),
+            .. recipe.Data.Sources.Select(source => ("data.sources", source.Path)),
+            .. recipe.Data.Validation.Sources.Select(source => ("data.validation.sources", source.Path)),
+        ];
+        foreach ((string key, string? path) in inputs.Where(input => !string.IsNullOrEmpty(input.Path)))
+        {
+            string inside = Path.GetRelativePath(recipe.Output, path!).Split(Path.DirectorySeparatorChar)[0];
+            if (inside is RunFolder.ModelName or RunFolder.CheckpointsName)
+            {
+                throw CamelsException.Usage(
+                    $"{key} {path} lies in {Path.Combine(recipe.Output, inside)}, which the run itself writes; name another output, or copy the input elsewhere");
+            }
+        }
+    }
+
+    // A run that was refused before its first new step is still where it was. A status that cannot be written must not hide why.
+    private void WriteFailure(RunFolder folder, CamelsException problem)
+    {
+        try
+        {
+            if (_hasStepped || !folder.RestoreStatus())
+            {
+                folder.WriteStatus(new RunStatus("failed", _stepsDone, _steps, problem.Message));
+            }
+        }
+        catch (CamelsException)
+        {
+            // The problem itself is thrown.
+        }
+    }
+
+    // What a device or a disk could not do, and where the run stands: nothing that was saved is lost.
     private CamelsException Explained(Exception failure, RunFolder folder)
     {
         if (failure is NativeException { Failure: NativeFailure.Missing })
@@ -168,6 +206,7 @@ public sealed class FinetuneRun(Recipe recipe, Device device, bool resume, IRunW
         CheckpointWriter writer = new(folder.CheckpointsPath, recipe.Checkpoint.Keep);
         CheckpointOrigin origin = RunState.OriginOf(device, recipeText, data.Train.Manifest.Key);
         Resume(folder, trainer, origin);
+        writer.PassOver(trainer.StepsDone);
         _steps = steps;
         _stepsDone = trainer.StepsDone;
         Func<ModelToWrite> written = Written(model, start, data.Train.Manifest.EosId);
@@ -259,6 +298,7 @@ public sealed class FinetuneRun(Recipe recipe, Device device, bool resume, IRunW
                 return false;
             }
 
+            _hasStepped = true;
             StepResult result = loop.Trainer.Step();
             if (!result.IsFinite)
             {

@@ -22,17 +22,44 @@ public class RunFolderTests
     }
 
     [Fact]
-    public void ANonEmptyFolderIsLeftAloneWithoutResume()
+    public void ANonEmptyFolderThatHoldsNoRunIsLeftAlone()
     {
         using TemporaryFolder folder = new();
         folder.WriteFile("thesis.txt", [1]);
-        CamelsException refused = Assert.Throws<CamelsException>(() => RunFolder.Open(folder.Path, resume: false));
-        Assert.Equal(ExitCode.Usage, refused.Code);
-        Assert.Contains("--resume", refused.Message, StringComparison.Ordinal);
-        Assert.Equal([folder["thesis.txt"]], Directory.GetFileSystemEntries(folder.Path));
+        foreach (bool resume in (bool[])[false, true])
+        {
+            CamelsException refused = Assert.Throws<CamelsException>(() => RunFolder.Open(folder.Path, resume));
+            Assert.Equal(ExitCode.Usage, refused.Code);
+            Assert.DoesNotContain("--resume", refused.Message, StringComparison.Ordinal);
+            Assert.Equal([folder["thesis.txt"]], Directory.GetFileSystemEntries(folder.Path));
+        }
+
         Assert.Equal(ExitCode.Usage, Assert.Throws<CamelsException>(() => RunFolder.Open(folder["thesis.txt"], resume: false)).Code);
-        RunFolder.Open(folder.Path, resume: true).Dispose();
-        Assert.Equal(ExitCode.Usage, Assert.Throws<CamelsException>(() => RunFolder.Open(folder.Path, resume: false)).Code);
+    }
+
+    [Fact]
+    public void AnotherProgramsStatusIsLeftAlone()
+    {
+        using TemporaryFolder folder = new();
+        folder.WriteFile("status.json", "{\"state\": \"sunny\"}"u8);
+        Assert.Throws<CamelsException>(() => RunFolder.Open(folder.Path, resume: false));
+        Assert.Throws<CamelsException>(() => RunFolder.Open(folder.Path, resume: true));
+        Assert.Single(Directory.GetFileSystemEntries(folder.Path));
+    }
+
+    [Fact]
+    public void WhatARefusedRunLeftIsTakenOverAndARunIsNot()
+    {
+        using TemporaryFolder folder = new();
+        RunFolder.Open(folder["r"], resume: false).Dispose();
+        Directory.CreateDirectory(folder["r/checkpoints"]);
+        File.WriteAllText(folder["r/status.json.partial"], "");
+        RunFolder.Open(folder["r"], resume: false).Dispose();
+
+        Directory.CreateDirectory(folder["r/checkpoints/step-00000001"]);
+        CamelsException refused = Assert.Throws<CamelsException>(() => RunFolder.Open(folder["r"], resume: false));
+        Assert.Contains("--resume", refused.Message, StringComparison.Ordinal);
+        RunFolder.Open(folder["r"], resume: true).Dispose();
     }
 
     [Fact]

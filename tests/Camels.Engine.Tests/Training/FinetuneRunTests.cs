@@ -186,6 +186,56 @@ public sealed class FinetuneRunTests : IDisposable
     }
 
     [Fact]
+    public void A_refused_resumption_leaves_the_status_alone()
+    {
+        Recipe recipe = RecipeFor("status", steps: 2);
+        Assert.True(Run(recipe, resume: false, stopAfter: 1).IsInterrupted);
+        string status = File.ReadAllText(Path.Combine(recipe.Output, "status.json"));
+        Recipe changed = recipe with { Training = recipe.Training with { LearningRate = 1 } };
+        Assert.Throws<CamelsException>(() => Run(changed, resume: true, stopAfter: int.MaxValue));
+        Assert.Equal(status, File.ReadAllText(Path.Combine(recipe.Output, "status.json")));
+        File.Delete(Path.Combine(_folder, "data.jsonl"));
+        Assert.Throws<CamelsException>(() => Run(recipe, resume: true, stopAfter: int.MaxValue));
+        Assert.Equal(status, File.ReadAllText(Path.Combine(recipe.Output, "status.json")));
+    }
+
+    [Fact]
+    public void A_file_that_cannot_be_written_fails_the_run()
+    {
+        Recipe recipe = RecipeFor("unwritable", steps: 2);
+        _ = Directory.CreateDirectory(recipe.Output);
+        CountingWatcher watcher = new(int.MaxValue) { OnNote = () => Directory.CreateDirectory(Path.Combine(recipe.Output, "recipe.yaml")) };
+        CamelsException failed = Assert.Throws<CamelsException>(() => Run(recipe, resume: false, watcher, Device.OpenCpu(threads: 1)));
+        Assert.Equal(ExitCode.RunFailed, failed.Code);
+        Assert.Contains("recipe.yaml", failed.Message);
+        Assert.Contains("\"failed\"", File.ReadAllText(Path.Combine(recipe.Output, "status.json")));
+    }
+
+    [Fact]
+    public void A_run_refused_before_its_first_step_does_not_block_the_next()
+    {
+        Recipe recipe = RecipeFor("typo", steps: 1);
+        Recipe typo = recipe with { Model = recipe.Model with { Path = Path.Combine(_folder, "bsae") } };
+        Assert.Throws<CamelsException>(() => Run(typo, resume: false, stopAfter: int.MaxValue));
+        Assert.Equal(1, Run(recipe, resume: false, stopAfter: int.MaxValue).StepsDone);
+    }
+
+    [Fact]
+    public void Inputs_where_the_run_writes_are_refused()
+    {
+        Recipe recipe = RecipeFor("", steps: 1);
+        Directory.Move(Path.Combine(_folder, "base"), Path.Combine(_folder, "model"));
+        Recipe over = recipe with { Model = recipe.Model with { Path = Path.Combine(_folder, "model") } };
+        Recipe data = recipe with { Data = recipe.Data with { Sources = [new("messages", Path.Combine(_folder, "checkpoints", "data.jsonl"))] } };
+        foreach (Recipe wrong in (Recipe[])[over, data])
+        {
+            CamelsException refused = Assert.Throws<CamelsException>(() => Run(wrong, resume: true, stopAfter: int.MaxValue));
+            Assert.Equal(ExitCode.Usage, refused.Code);
+            Assert.Contains("which the run itself writes", refused.Message);
+        }
+    }
+
+    [Fact]
     public void Changed_data_are_refused_and_left_alone()
     {
         Recipe recipe = RecipeFor("moved", steps: 4);
@@ -467,7 +517,13 @@ public sealed class FinetuneRunTests : IDisposable
 
         public List<string> Notes { get; } = [];
 
-        public void Note(string text) => Notes.Add(text);
+        public Action OnNote { get; init; } = () => { };
+
+        public void Note(string text)
+        {
+            Notes.Add(text);
+            OnNote();
+        }
 
         public void Preparing(PreparationProgress progress)
         {
