@@ -15,7 +15,7 @@ internal sealed class RunScreen(Screen screen, CancellationToken stop) : IRunWat
     private double _seconds;
 
     /// <inheritdoc/>
-    public bool StopRequested => stop.IsCancellationRequested;
+    public CancellationToken Stop => stop;
 
     /// <summary>The last measured loss on held-out data, or null.</summary>
     public double? ValidationLoss { get; private set; }

@@ -52,9 +52,6 @@ public sealed class RunFolder : IDisposable
     /// <summary>The model at the end.</summary>
     public string ModelPath => Inside(ModelName);
 
-    /// <summary>The report.</summary>
-    public string ReportPath => Inside("report.html");
-
     /// <summary>Creates or takes over a run folder and locks it.</summary>
     /// <param name="path">The folder.</param>
     /// <param name="resume">True: it may hold a run. False: nothing but what a run leaves that was refused before its first step.</param>
@@ -147,7 +144,7 @@ public sealed class RunFolder : IDisposable
         }
     }
 
-    private static CamelsException NotEmpty(string path) => CamelsException.Usage(StateIn(path) is null
+    private static CamelsException NotEmpty(string path) => CamelsException.Usage(!IsRun(path)
         ? $"{path} is not an empty folder, and holds no run to resume (no {StatusName} of one); name another output"
         : $"{path} is not an empty folder; continue the run in it with --resume, or name another output");
 
@@ -172,7 +169,11 @@ public sealed class RunFolder : IDisposable
         }
     }
 
-    private static bool IsRefused(string folder, bool resume) => IsUsed(folder) && !(resume && StateIn(folder) is not null);
+    private static bool IsRefused(string folder, bool resume) => IsUsed(folder) && !(resume && IsRun(folder));
+
+    // A machine that lost power may have lost the status, but no checkpoint.
+    private static bool IsRun(string folder) =>
+        StateIn(folder) is not null || CheckpointFolders.Steps(System.IO.Path.Combine(folder, CheckpointsName)).Count > 0;
 
     // A run that was refused before its first step leaves its lock, its status and perhaps an empty folder: the next one takes them over.
     private static bool IsUsed(string folder) => Directory.Exists(folder) && Directory.EnumerateFileSystemEntries(folder).Any(path =>

@@ -12,8 +12,8 @@ namespace Camels.Engine.Training;
 /// <summary>What watches a run: a person's terminal, a log, a test.</summary>
 public interface IRunWatcher
 {
-    /// <summary>True when the run shall end after the present step, with a checkpoint.</summary>
-    bool StopRequested { get; }
+    /// <summary>Cancelled when the run shall end: after the present step, with a checkpoint, or at once while data are prepared.</summary>
+    CancellationToken Stop { get; }
 
     /// <summary>A line for a person.</summary>
     void Note(string text);
@@ -55,6 +55,7 @@ public sealed class FinetuneRun(Recipe recipe, Device device, bool resume, IRunW
             "camels");
 
     /// <summary>Runs to the end, or until the watcher asks to stop.</summary>
+    /// <exception cref="OperationCanceledException">It asked while data were prepared: nothing is done yet.</exception>
     public RunOutcome Run()
     {
         RequireInputsElsewhere();
@@ -75,6 +76,15 @@ public sealed class FinetuneRun(Recipe recipe, Device device, bool resume, IRunW
             }
 
             throw problem;
+        }
+        catch (OperationCanceledException)
+        {
+            if (!folder.RestoreStatus())
+            {
+                folder.WriteStatus(new RunStatus("interrupted", _stepsDone, _steps));
+            }
+
+            throw;
         }
     }
 
@@ -149,7 +159,7 @@ public sealed class FinetuneRun(Recipe recipe, Device device, bool resume, IRunW
         string description = $"{settings with { Sources = [], ValidationSources = [] }}\n{sources}\n{tokenizer.Sha256}";
         string name = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(description)))[..16];
         return DataPreparation.Prepare(
-            settings, tokenizer, Path.Combine(CacheFolder, "prepared", name), new Progress(watcher));
+            settings, tokenizer, Path.Combine(CacheFolder, "prepared", name), new Progress(watcher), watcher.Stop);
     }
 
     /// <summary>The preparation that a recipe describes, for a model with a context of so many tokens.</summary>
@@ -292,7 +302,7 @@ public sealed class FinetuneRun(Recipe recipe, Device device, bool resume, IRunW
 
         while (loop.Trainer.StepsDone < loop.Steps)
         {
-            if (watcher.StopRequested)
+            if (watcher.Stop.IsCancellationRequested)
             {
                 Save();
                 return false;

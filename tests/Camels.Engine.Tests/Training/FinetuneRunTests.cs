@@ -236,6 +236,17 @@ public sealed class FinetuneRunTests : IDisposable
     }
 
     [Fact]
+    public void A_stop_while_data_are_prepared_stops_there()
+    {
+        Recipe recipe = RecipeFor("early", steps: 2);
+        Assert.Throws<OperationCanceledException>(() => Run(recipe, resume: false, stopAfter: 0));
+        using JsonDocument status = JsonDocument.Parse(File.ReadAllText(Path.Combine(recipe.Output, "status.json")));
+        Assert.Equal("interrupted", status.RootElement.GetProperty("state").GetString());
+        Assert.False(Directory.Exists(Path.Combine(recipe.Output, "checkpoints")));
+        Assert.Equal(2, Run(recipe, resume: true, stopAfter: int.MaxValue).StepsDone);
+    }
+
+    [Fact]
     public void Changed_data_are_refused_and_left_alone()
     {
         Recipe recipe = RecipeFor("moved", steps: 4);
@@ -511,9 +522,10 @@ public sealed class FinetuneRunTests : IDisposable
 
     private sealed class CountingWatcher(int stopAfter) : IRunWatcher
     {
+        private readonly CancellationTokenSource _stop = new();
         private int _steps;
 
-        public bool StopRequested => _steps >= stopAfter;
+        public CancellationToken Stop => _stop.Token;
 
         public List<string> Notes { get; } = [];
 
@@ -527,8 +539,18 @@ public sealed class FinetuneRunTests : IDisposable
 
         public void Preparing(PreparationProgress progress)
         {
+            if (stopAfter == 0)
+            {
+                _stop.Cancel();
+            }
         }
 
-        public void Stepped(in StepResult result, long steps, double? validationLoss) => _steps++;
+        public void Stepped(in StepResult result, long steps, double? validationLoss)
+        {
+            if (++_steps >= stopAfter)
+            {
+                _stop.Cancel();
+            }
+        }
     }
 }
