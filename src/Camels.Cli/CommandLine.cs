@@ -41,7 +41,7 @@ internal static class CommandLine
 
     private static RootCommand CreateRoot()
     {
-        RootCommand root = new("Camels instruction-tunes and evaluates decoder language models.") { Json, Verbose };
+        RootCommand root = new("Camels instruction-tunes decoder language models.") { Json, Verbose };
         foreach (Verb verb in VerbCatalog.All)
         {
             root.Add(verb.Command);

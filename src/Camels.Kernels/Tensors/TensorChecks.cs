@@ -72,7 +72,7 @@ public static class TensorChecks
         return bounds - 1;
     }
 
-    /// <summary>The running total of a value that an argument must not exceed, or an explanation.</summary>
+    /// <summary>Throws with the explanation unless it holds.</summary>
     public static void RequireThat(bool holds, string explanation)
     {
         if (!holds)
