@@ -17,6 +17,7 @@ import subprocess
 import sys
 import time
 
+NAMES = ["operators", "kernels", "step", "compilers", "sanitizer"]
 HERE = pathlib.Path(__file__).resolve().parent
 PROGRAM = HERE / "camels-gpu"
 
@@ -171,13 +172,16 @@ def main():
     parser.add_argument("--output", type=pathlib.Path, default=HERE / "results")
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--seconds", type=float, default=570)
-    parser.add_argument("--only", default="", help="comma-separated of: operators, compilers, kernels, step, sanitizer")
+    parser.add_argument("--only", default="", help=f"comma-separated of: {', '.join(NAMES)}")
     options = parser.parse_args()
+    wanted = options.only.split(",") if options.only else NAMES
+    unknown = [name for name in wanted if name not in NAMES]
+    if unknown:
+        parser.error(f"--only knows no {', '.join(unknown)}; it takes: {', '.join(NAMES)}")
     options.output.mkdir(parents=True, exist_ok=True)
     output = options.output.resolve()
     steps = Steps(options.seconds)
     real = options.device == "cuda"
-    wanted = options.only.split(",") if options.only else ["operators", "kernels", "step", "compilers", "sanitizer"]
     shape = ["--shape", "llama-7b", "--batch", "8", "--sequence-length", "2048", "--lanes", "8"] if real else \
         ["--shape", "quickstart", "--batch", "2", "--sequence-length", "16"]
     bench = [PROGRAM, "bench", "kernels", "--device", options.device, "--precision", "bf16"]
