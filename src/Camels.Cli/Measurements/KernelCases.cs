@@ -27,7 +27,7 @@ internal sealed class KernelCases(KernelSizes sizes)
     {
         double bytes = dtype.Bytes();
         double wide = DTypes.StatisticsOf(dtype).Bytes();
-        return [.. MatMuls(bytes, wide), .. Attentions(bytes), .. Rowwise(bytes, wide), .. Whole(bytes, wide)];
+        return [.. MatMuls(bytes, wide), .. Attentions(bytes), .. Rowwise(bytes), .. Whole(bytes, wide)];
     }
 
     private IEnumerable<KernelCase> MatMuls(double bytes, double wide)
@@ -84,7 +84,7 @@ internal sealed class KernelCases(KernelSizes sizes)
         });
     }
 
-    private IEnumerable<KernelCase> Rowwise(double bytes, double wide)
+    private IEnumerable<KernelCase> Rowwise(double bytes)
     {
         yield return new KernelCase("RmsNorm.Forward", $"N {N}, C {C}", 0, 2 * bytes * N * C, tensors =>
         {

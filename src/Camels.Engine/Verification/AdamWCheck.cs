@@ -18,7 +18,7 @@ internal static class AdamWCheck
             CheckVariant(goldenCase, device, report, variant, rates);
         }
 
-        CheckClipping(goldenCase, device, report, rates.Length);
+        CheckClipping(goldenCase, device, report);
         CheckSchedules(goldenCase, report);
     }
 
@@ -45,7 +45,7 @@ internal static class AdamWCheck
         report.Add($"{variant.Name} exp_avg_sq", Worst(goldenCase, unit, $"{variant.Name}/exp_avg_sq/", p => p.SecondMoment, "exp_avg_sq"), 1, "share of the tolerance");
     }
 
-    private static void CheckClipping(GoldenCase goldenCase, Device device, CheckReport report, int steps)
+    private static void CheckClipping(GoldenCase goldenCase, Device device, CheckReport report)
     {
         double tolerance = goldenCase.Number("tolerance", "clip", "rtol")!.Value;
         using ParameterUnit unit = LoadParameters(goldenCase, device);

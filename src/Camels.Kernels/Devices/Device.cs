@@ -124,9 +124,6 @@ public sealed class Device : IDisposable
     internal static Device OpenOn(CudaDriver driver, DeviceKind kind, int ordinal, string name, string? target = null) =>
         new(kind, name, workers: null, new CudaDevice(driver, ordinal, target));
 
-    /// <summary>Another stream, whose work runs beside that of <see cref="Stream"/>.</summary>
-    public DeviceStream NewStream() => new(this);
-
     /// <inheritdoc/>
     public void Dispose()
     {

@@ -2,7 +2,7 @@ using Camels.Kernels.Interop;
 
 namespace Camels.Kernels;
 
-/// <summary>A point in a stream that other streams or the host wait for. On host devices, where work is done at once, it is always passed.</summary>
+/// <summary>A point in a stream that the host waits for. On host devices, where work is done at once, it is always passed.</summary>
 public sealed class DeviceEvent(Device device) : IDisposable
 {
     private readonly CudaEvent? _cuda = device.Cuda is null ? null : new CudaEvent(device.Cuda.Context);
@@ -18,12 +18,4 @@ public sealed class DeviceEvent(Device device) : IDisposable
 
     /// <inheritdoc/>
     public void Dispose() => _cuda?.Dispose();
-
-    internal void HoldBack(DeviceStream stream)
-    {
-        if (_cuda is not null)
-        {
-            stream.Cuda!.WaitFor(_cuda);
-        }
-    }
 }

@@ -47,9 +47,6 @@ public sealed unsafe class DeviceStream : IDisposable
     /// <exception cref="NativeException">A kernel failed.</exception>
     public void Synchronize() => Cuda?.Synchronize();
 
-    /// <summary>What is given to this stream from now on waits until <paramref name="other"/> has done what it was given so far.</summary>
-    public void WaitFor(DeviceEvent other) => other.HoldBack(this);
-
     /// <summary>
     /// Launches a kernel on a GPU; the arguments are those of the kernel, in order. Allocates nothing once the kernel is loaded. A launch
     /// without blocks does nothing.

@@ -1,7 +1,7 @@
 namespace Camels.Kernels;
 
-/// <summary>The size of a launch: blocks in x, y and z, threads of a block (in x), its dynamic shared memory, and blocks of a cluster (in x).</summary>
-internal readonly record struct LaunchSize(long X, int Threads, int Y = 1, int Z = 1, int SharedBytes = 0, int Cluster = 1)
+/// <summary>The size of a launch: blocks in x, y and z, threads of a block (in x), and its dynamic shared memory.</summary>
+internal readonly record struct LaunchSize(long X, int Threads, int Y = 1, int Z = 1, int SharedBytes = 0)
 {
     /// <summary>Blocks of <paramref name="threads"/> that cover <paramref name="work"/>, one thread for each <paramref name="workPerThread"/>.</summary>
     public static LaunchSize Covering(long work, int threads, int workPerThread = 1)

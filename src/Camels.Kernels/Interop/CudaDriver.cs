@@ -52,7 +52,6 @@ internal sealed unsafe class CudaDriver
     public delegate* unmanaged<nint, uint, uint, uint, uint, uint, uint, uint, nint, void**, void**, CudaStatus> cuLaunchKernel;
 
     // Absent from older drivers: null there.
-    public delegate* unmanaged<CudaLaunchConfiguration*, nint, void**, void**, CudaStatus> cuLaunchKernelEx;
     public delegate* unmanaged<void*, int, uint, void*, ulong*, ulong*, uint*, uint*, int, int, int, int, CudaStatus> cuTensorMapEncodeTiled;
 #pragma warning restore IDE1006
 
@@ -139,9 +138,6 @@ internal sealed unsafe class CudaDriver
             cuLaunchKernel =
                 (delegate* unmanaged<nint, uint, uint, uint, uint, uint, uint, uint, nint, void**, void**, CudaStatus>)
                 Required(nameof(cuLaunchKernel)),
-            cuLaunchKernelEx =
-                (delegate* unmanaged<CudaLaunchConfiguration*, nint, void**, void**, CudaStatus>)
-                NativeLibraries.Find(library, nameof(cuLaunchKernelEx)),
             cuTensorMapEncodeTiled =
                 (delegate* unmanaged<void*, int, uint, void*, ulong*, ulong*, uint*, uint*, int, int, int, int, CudaStatus>)
                 NativeLibraries.Find(library, nameof(cuTensorMapEncodeTiled)),

@@ -48,7 +48,7 @@ internal sealed unsafe partial class PtxBlock
     }
 
     /// <summary>Sectors of 32 bytes that an access touches.</summary>
-    public void CountSectors(ulong* addresses, uint mask, int bytes)
+    public void CountSectors(ulong* addresses, uint mask)
     {
         Span<ulong> sectors = stackalloc ulong[64];
         int count = 0;

@@ -152,12 +152,6 @@ internal static unsafe partial class PtxDriver
             stream, function, new PtxDim((int)gridX, (int)gridY, (int)gridZ), new PtxDim((int)blockX, (int)blockY, (int)blockZ), (int)sharedBytes,
             arguments));
 
-    [UnmanagedCallersOnly]
-    private static CudaStatus LaunchEx(CudaLaunchConfiguration* size, nint function, void** arguments, void** extra) =>
-        _current!.Run(() => _current.Launch(
-            size->Stream, function, new PtxDim((int)size->GridX, (int)size->GridY, (int)size->GridZ),
-            new PtxDim((int)size->BlockX, (int)size->BlockY, (int)size->BlockZ), (int)size->SharedBytes, arguments));
-
     private static bool IsPinned(nint address, nuint bytes)
     {
         lock (_pinned)

@@ -86,7 +86,6 @@ internal static unsafe partial class PtxDriver
         cuFuncGetAttribute = &FunctionGetAttribute,
         cuFuncSetAttribute = &FunctionSetAttribute,
         cuLaunchKernel = &Launch,
-        cuLaunchKernelEx = &LaunchEx,
         cuTensorMapEncodeTiled = &EncodeTensorMap,
     };
 

@@ -88,30 +88,10 @@ internal static partial class PtxOperations
         public static Vector512<uint> Apply(Vector512<uint> a, Vector512<uint> b) => (a & Vector512.Create(0xFFFFu)) | (b << 16);
     }
 
-    public readonly struct LowHalf : IPtxUnary<uint>
-    {
-        public static Vector512<uint> Apply(Vector512<uint> a) => a & Vector512.Create(0xFFFFu);
-    }
-
-    public readonly struct HighHalf : IPtxUnary<uint>
-    {
-        public static Vector512<uint> Apply(Vector512<uint> a) => a >> 16;
-    }
-
     /// <summary>Two words to 64 bits: mov.b64 d, {low, high}.</summary>
     public readonly struct PackWords : IPtxLane2<uint, uint, ulong>
     {
         public static ulong Apply(uint a, uint b) => ((ulong)b << 32) | a;
-    }
-
-    public readonly struct LowWord : IPtxLane1<ulong, uint>
-    {
-        public static uint Apply(ulong a) => (uint)a;
-    }
-
-    public readonly struct HighWord : IPtxLane1<ulong, uint>
-    {
-        public static uint Apply(ulong a) => (uint)(a >> 32);
     }
 
     private static Vector512<int> Extend(Vector512<int> a) => Vector512.ShiftRightArithmetic(Vector512.ShiftLeft(a, 16), 16);

@@ -146,11 +146,6 @@ internal static partial class PtxOperations
         public static Vector512<float> Apply(Vector512<float> a) => Vector512.Ceiling(a);
     }
 
-    public readonly struct RoundToEven : IPtxUnary<float>
-    {
-        public static Vector512<float> Apply(Vector512<float> a) => Vector512.Round(a);
-    }
-
     public readonly struct ShiftLeft : IPtxShift<uint>
     {
         public static Vector512<uint> Apply(Vector512<uint> a, int count) => Vector512.ShiftLeft(a, count);

@@ -33,9 +33,6 @@ internal sealed unsafe class PtxProducts(PtxWarp warp)
     /// <summary>A product that was asked for.</summary>
     internal sealed record Request(nint Instruction, Sums Sums, ulong Left, ulong Right, bool Adds, int Group);
 
-    /// <summary>Groups that this warp has closed.</summary>
-    public int Committed => _committed;
-
     public void Begin()
     {
         _requests.Clear();

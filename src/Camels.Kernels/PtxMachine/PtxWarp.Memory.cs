@@ -210,7 +210,7 @@ internal sealed unsafe partial class PtxWarp
 
         if (Block.Settings.Options.CountsMemory)
         {
-            Block.CountSectors(addresses, Mask, bytes);
+            Block.CountSectors(addresses, Mask);
         }
     }
 

@@ -7,7 +7,7 @@ public static partial class Bias
 
     private static readonly KernelSet _backward = new("bias", "bias_backward");
 
-    private static void BackwardCuda(DeviceStream stream, Tensor dBiasSum, Tensor dy, Tensor laneBounds, int lanes)
+    private static void BackwardCuda(DeviceStream stream, Tensor dBiasSum, Tensor dy, Tensor laneBounds)
     {
         int channels = dy.Shape[1];
         CudaLaneSums sums = new(stream, laneBounds, channels, vectors: 1);

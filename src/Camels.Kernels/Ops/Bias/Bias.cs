@@ -19,7 +19,7 @@ public static partial class Bias
             case DeviceKind.Plain: BackwardReference<float>(dBiasSum, dy, rows, channels); break;
             case DeviceKind.Cpu: BackwardCpu(stream, dBiasSum, dy, laneBounds, lanes); break;
             case DeviceKind.Planning: break;
-            default: BackwardCuda(stream, dBiasSum, dy, laneBounds, lanes); break;
+            default: BackwardCuda(stream, dBiasSum, dy, laneBounds); break;
         }
     }
 }

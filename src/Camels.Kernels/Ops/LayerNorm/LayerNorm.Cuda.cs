@@ -28,7 +28,7 @@ public static partial class LayerNorm
 
     private static void BackwardCuda(
         DeviceStream stream, Tensor dx, Tensor dWeightSum, Tensor dBiasSum, Tensor dy, Tensor x, Tensor weight, Tensor mean, Tensor rstd,
-        Tensor laneBounds, int lanes)
+        Tensor laneBounds)
     {
         (int rows, int channels) = x.Rank2();
         bool isWide = channels > MostChannelsBackward;

@@ -52,7 +52,7 @@ public static partial class LayerNorm
             case DeviceKind.Plain: BackwardReference<float>(dx, dWeightSum, dBiasSum, dy, x, weight, mean, rstd); break;
             case DeviceKind.Cpu: BackwardCpu(stream, dx, dWeightSum, dBiasSum, dy, x, weight, mean, rstd, laneBounds, lanes); break;
             case DeviceKind.Planning: break;
-            default: BackwardCuda(stream, dx, dWeightSum, dBiasSum, dy, x, weight, mean, rstd, laneBounds, lanes); break;
+            default: BackwardCuda(stream, dx, dWeightSum, dBiasSum, dy, x, weight, mean, rstd, laneBounds); break;
         }
     }
 }
