@@ -2,7 +2,7 @@ using System.Text.RegularExpressions;
 
 namespace Camels.Rules.Tests;
 
-/// <summary>An operator is a folder with a statement, a truth and a fast version, and cases that everything else is tested with.</summary>
+/// <summary>An operator is a folder with a statement, a truth and a fast version for each kind of device, and cases that everything else is tested with.</summary>
 internal static partial class OperatorRules
 {
     private const string Folder = "src/Camels.Kernels/Ops/";
@@ -10,9 +10,9 @@ internal static partial class OperatorRules
     public static Dictionary<string, Rule> All { get; } = new()
     {
         ["operators have their files"] = new Rule(
-            "every folder Ops/X has X.cs, X.Reference.cs and X.Cpu.cs",
-            "formula, truth and fast version are read side by side, and a reader knows where each is",
-            tree => Operators(tree).SelectMany(op => new[] { $"{op}.cs", $"{op}.Reference.cs", $"{op}.Cpu.cs" }
+            "every folder Ops/X has X.cs, X.Reference.cs, X.Cpu.cs and X.Cuda.cs",
+            "formula, truth and fast versions are read side by side, and a reader knows where each is",
+            tree => Operators(tree).SelectMany(op => new[] { $"{op}.cs", $"{op}.Reference.cs", $"{op}.Cpu.cs", $"{op}.Cuda.cs" }
                 .Select(file => $"{Folder}{op}/{file}")
                 .Where(path => !tree.Files.ContainsKey(path))
                 .Select(path => $"{path} is missing")),

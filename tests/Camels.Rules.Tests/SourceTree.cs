@@ -5,7 +5,7 @@ namespace Camels.Rules.Tests;
 /// <summary>The repository's text files by path (forward slashes, relative to the root).</summary>
 internal sealed record SourceTree(IReadOnlyDictionary<string, string> Files)
 {
-    private static readonly string[] Generated = ["bin", "obj", ".git", ".vs", "TestResults", "BenchmarkDotNet.Artifacts", "runs", "artifacts", "carry"];
+    private static readonly string[] Generated = ["bin", "obj", ".git", ".vs", "TestResults", "BenchmarkDotNet.Artifacts", "runs", "artifacts"];
     private static readonly string[] TextEndings =
         [".cs", ".csproj", ".props", ".md", ".json", ".yaml", ".yml", ".cu", ".cuh", ".sh", ".sln", ".editorconfig", ".gitignore", "test", "run"];
 
