@@ -110,6 +110,10 @@ internal sealed class JsonScanner(DataFile file) : IDisposable
         {
             throw Broken(broken);
         }
+        catch (InvalidOperationException broken)    // an escape such as \ud800 alone
+        {
+            throw _text.Broken("a name is not well-formed Unicode", _text.Line, _text.Column, broken);
+        }
     }
 
     // Takes the comma before all but the first, or what closes.

@@ -54,8 +54,9 @@ public sealed class JsonRecordsTests : IDisposable
     [InlineData("""{"prompt": null, "completion": "c"}""", "line 1 (record 1)", "column \"prompt\" is missing or null")]
     [InlineData("""{"prompt": ["p"], "completion": "c"}""", "line 1 (record 1)", "column \"prompt\" is an array, expected text")]
     [InlineData("""{"prompt": 3, "completion": "c"}""", "line 1 (record 1)", "column \"prompt\" is a number, expected text")]
+    [InlineData("""{"prompt": "a", "completion": "b", "prompt": "c"}""", "line 1, column ", "prompt")]
     [InlineData("""{"prompt": "\ud800", "completion": "c"}""", "line 1 (record 1)", "column \"prompt\" is not well-formed Unicode")]
-    [InlineData("""{"\ud800pt": "", "completion": "c"}""", "line 1 (record 1)", "not well-formed Unicode")]
+    [InlineData("""{"\ud800pt": "", "completion": "c"}""", "line 1, column 1", "not well-formed Unicode")]
     public void WhatIsWrongAndWhereIsNamed(string text, string where, string what) =>
         Fails(ExitCode.BadInput, () => Read("prompt_completion", _folder.Write("data.json", text)), "data.json", where, what);
 
