@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.CommandLine.Help;
 using System.CommandLine.Invocation;
 using System.CommandLine.Parsing;
+using Camels.Cli.Output;
 using Camels.Cli.Verbs;
 using Camels.Engine;
 using Camels.Engine.Training;
@@ -103,7 +104,7 @@ internal static class CommandLine
             IOException or UnauthorizedAccessException => failure.Message.ReplaceLineEndings(" "),
             _ => $"unexpected {failure.GetType().Name}: {failure.Message.ReplaceLineEndings(" ")} (--verbose shows where)",
         };
-        error.WriteLine($"camels: {message}");
+        error.WriteLine($"camels: {Screen.Printable(message)}");
         if (isVerbose)
         {
             error.WriteLine(failure.ToString());

@@ -125,4 +125,17 @@ public sealed class BadInputTests
         Assert.DoesNotContain("\"completion\"", lines[0], StringComparison.Ordinal);
         Assert.Contains("\"completion\"", lines[1], StringComparison.Ordinal);
     }
+
+    [Fact]
+    public void What_a_file_names_does_not_reach_the_terminal_as_commands()
+    {
+        using SmallRun small = new();
+        string header = """{"a\u001b[2J":{"dtype":"U8","shape":[0],"data_offsets":[0,0]}}""";
+        string path = Path.Combine(small.Root, "names.safetensors");
+        File.WriteAllBytes(path, [.. BitConverter.GetBytes((long)header.Length), .. System.Text.Encoding.UTF8.GetBytes(header)]);
+        (ExitCode code, string output, string error) = small.Run("inspect", path);
+        Assert.Equal((ExitCode.Done, ""), (code, error));
+        Assert.Contains("a\\u001b[2J", output, StringComparison.Ordinal);
+        Assert.DoesNotContain('\u001b', output);
+    }
 }

@@ -6,7 +6,7 @@ namespace Camels.Cli.Output;
 /// How far long work is. On a terminal one line that rewrites itself ten times a second; elsewhere a plain line at the start, every ten
 /// seconds and at the end, so that a log stays readable.
 /// </summary>
-internal sealed class ProgressBar(TextWriter writer, bool isTerminal, string title, long total) : IDisposable
+internal sealed class ProgressBar(TextWriter writer, bool isTerminal, string title, long total, bool isCounted) : IDisposable
 {
     private const int BarCharacters = 24;
 
@@ -48,7 +48,8 @@ internal sealed class ProgressBar(TextWriter writer, bool isTerminal, string tit
         string left = _done == first || _done >= total
             ? ""
             : $"  {Screen.Duration((_elapsed.Elapsed - at) / (_done - first) * (total - _done))} left";
-        string text = $"{Screen.Count(_done)}/{Screen.Count(total)}  {details}{left}";
+        string count = isCounted ? $"{Screen.Count(_done)}/{Screen.Count(total)}  " : "";
+        string text = $"{count}{details}{left}";
         if (isTerminal)
         {
             int filled = Math.Clamp((int)(BarCharacters * _done / Math.Max(1, total)), 0, BarCharacters);

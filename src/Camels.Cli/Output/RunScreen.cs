@@ -39,11 +39,12 @@ internal sealed class RunScreen(Screen screen, CancellationToken stop) : IRunWat
             _stage = progress.Stage;
         }
 
-        _preparing ??= screen.Progress(_stage, PreparationParts);
+        _preparing ??= screen.Progress(_stage, PreparationParts, isCounted: false);
         long done = (long)(PreparationParts * progress.Fraction);
         if (_preparing.IsDue(done))
         {
-            _preparing.Report(done, $"{Screen.Count(progress.Conversations)} conversations, {Screen.Count(progress.Tokens)} tokens");
+            _preparing.Report(
+                done, progress.Conversations == 0 ? "" : $"{Screen.Count(progress.Conversations)} conversations, {Screen.Count(progress.Tokens)} tokens");
         }
     }
 

@@ -53,7 +53,7 @@ internal sealed class Screen
     public bool IsTerminal { get; }
 
     /// <summary>A line for people.</summary>
-    public void Line(string text = "") => _people.WriteLine(text);
+    public void Line(string text = "") => _people.WriteLine(Printable(text));
 
     /// <summary>Text in one of the terminal's colours, where there are any; no line end.</summary>
     public void Colored(string text, Color color) => _console.Write(new Text(text, new Style(color)));
@@ -71,7 +71,7 @@ internal sealed class Screen
 
         foreach (IReadOnlyList<string> row in rows)
         {
-            table.AddRow(row.Select(cell => new Text(cell)));
+            table.AddRow(row.Select(cell => new Text(Printable(cell))));
         }
 
         _console.Write(table);
@@ -87,7 +87,15 @@ internal sealed class Screen
     }
 
     /// <summary>Progress of long work: a bar on a terminal, plain lines elsewhere.</summary>
-    public ProgressBar Progress(string title, long total) => new(_people, IsTerminal, title, total);
+    /// <param name="title">What is done.</param>
+    /// <param name="total">How much there is of it.</param>
+    /// <param name="isCounted">False where the total is only a scale for shares, which a person does not want to see.</param>
+    public ProgressBar Progress(string title, long total, bool isCounted = true) => new(_people, IsTerminal, title, total, isCounted);
+
+    /// <summary>A text in which control characters, which files of others may hold in their names, are written out: a terminal obeys them.</summary>
+    public static string Printable(string text) => !text.Any(IsObeyed)
+        ? text
+        : string.Concat(text.Select(character => IsObeyed(character) ? $"\\u{(int)character:x4}" : $"{character}"));
 
     /// <summary>A whole number with thousands separated.</summary>
     public static string Count(double value) => value.ToString("N0", CultureInfo.InvariantCulture);
@@ -98,4 +106,6 @@ internal sealed class Screen
     /// <summary>A duration as m:ss or h:mm:ss.</summary>
     public static string Duration(TimeSpan time) =>
         time.ToString(time.TotalHours >= 1 ? @"h\:mm\:ss" : @"m\:ss", CultureInfo.InvariantCulture);
+
+    private static bool IsObeyed(char character) => char.IsControl(character) && character != '\n';
 }

@@ -32,7 +32,7 @@ internal sealed class PrepareVerb : Verb
         using PreparationResult prepared = arguments.GetValue(_tokenizer) is string tokenizer
             ? PrepareFolder(arguments, tokenizer, watcher, stop.Token)
             : PrepareRun(arguments, watcher);
-        watcher.Note(prepared.FromCache ? "already prepared: data, tokenizer and settings are the same" : "prepared");
+        watcher.Note(prepared.FromCache ? $"already prepared in {prepared.Folder}: data, tokenizer and settings are the same" : $"prepared in {prepared.Folder}");
         AuditTable.Show(screen, prepared.Audit);
         screen.Json(prepared.Audit);
         return ExitCode.Done;

@@ -41,6 +41,8 @@ public sealed record Audit
             errors.AddRange(Validation?.Errors().Select(error => $"validation: {error}") ?? []);
         }
 
+        errors.AddRange(Sources.Where(source => source.IsBarren).Select(
+            source => string.Create(CultureInfo.InvariantCulture, $"{source.Name}: none of its {source.Records} records gives a conversation")));
         if (strict)
         {
             AddStrict(errors, Sources.Sum(source => source.OverLong), "are longer than a row", "longer than a row");

@@ -10,11 +10,12 @@ namespace Camels.Engine.Data;
 public readonly record struct PreparationProgress(string Stage, double Fraction, long Conversations, long Tokens);
 
 /// <summary>Prepared data, opened.</summary>
+/// <param name="Folder">Where it lies.</param>
 /// <param name="Train">What is trained on.</param>
 /// <param name="Validation">What is held out, or null.</param>
 /// <param name="Audit">Its audit.</param>
 /// <param name="FromCache">True where the folder held it already.</param>
-public sealed record PreparationResult(PreparedData Train, PreparedData? Validation, Audit Audit, bool FromCache) : IDisposable
+public sealed record PreparationResult(string Folder, PreparedData Train, PreparedData? Validation, Audit Audit, bool FromCache) : IDisposable
 {
     /// <inheritdoc/>
     public void Dispose()
@@ -53,7 +54,8 @@ public static class DataPreparation
         ChatTemplate template = ChatTemplate.Find(settings.Template);
         TemplateEncoder encoder = new(template, tokenizer, settings.Compatibility);
         OpenedSource[] sources = OpenedSource.OpenAll(settings, tokenizer);
-        using PreparedFolder folder = new(outputFolder, cancellation);
+        void Waiting() => progress?.Report(new PreparationProgress("waiting for another process that prepares the same data", 0, 0, 0));
+        using PreparedFolder folder = new(outputFolder, Waiting, cancellation);
         progress?.Report(new PreparationProgress("looking for prepared data", 0, 0, 0));
         string key = PreparationKey.Compute(settings, template, tokenizer, sources, cancellation);
         if (folder.Holds(key))
@@ -61,7 +63,7 @@ public static class DataPreparation
             return OpenCached(folder.Path);
         }
 
-        return folder.Replace(partial =>
+        PreparationResult result = folder.Replace(partial =>
         {
             PreparedManifest manifest = new()
             {
@@ -88,6 +90,7 @@ public static class DataPreparation
             progress?.Report(new PreparationProgress("auditing", 0, 0, 0));
             return Seal(partial, manifest, settings, sources, contamination);
         });
+        return result with { Folder = folder.Path };
     }
 
     // Opens, measures, and writes audit and manifest where the audit allows.
@@ -114,7 +117,7 @@ public static class DataPreparation
             audit.Require(settings.Strict, settings.Compatibility);
             audit.Write(folder);
             manifest.Write(folder);
-            return new PreparationResult(train, validation, audit, FromCache: false);
+            return new PreparationResult(folder, train, validation, audit, FromCache: false);
         }
         catch
         {
@@ -128,7 +131,7 @@ public static class DataPreparation
     {
         Audit audit = Audit.Read(folder);
         (PreparedData train, PreparedData? validation) = OpenSplits(folder, PreparedManifest.Read(folder), trainVisitor: null, validationVisitor: null);
-        return new PreparationResult(train, validation, audit, FromCache: true);
+        return new PreparationResult(folder, train, validation, audit, FromCache: true);
     }
 
     private static (PreparedData Train, PreparedData? Validation) OpenSplits(

@@ -16,12 +16,15 @@ internal sealed class PreparedFolder : IDisposable
     private readonly string _replaced;
 
     /// <summary>Waits for the lock. A folder of something else is exit code 2, an unwritable place 5.</summary>
-    public PreparedFolder(string path, CancellationToken cancellation)
+    /// <param name="path">The folder.</param>
+    /// <param name="waiting">Called once where another process has the lock.</param>
+    /// <param name="cancellation">Ends the waiting.</param>
+    public PreparedFolder(string path, Action waiting, CancellationToken cancellation)
     {
         Path = System.IO.Path.TrimEndingDirectorySeparator(System.IO.Path.GetFullPath(path));
         _partial = Beside("partial");
         _replaced = Beside("replaced");
-        _lock = Guarded(() => Lock(cancellation));
+        _lock = Guarded(() => Lock(waiting, cancellation));
         try
         {
             if (!Guarded(IsFree))
@@ -80,10 +83,10 @@ internal sealed class PreparedFolder : IDisposable
                 && (hasTrain || PreparedManifest.HasOwnKeys(Path)));
     }
 
-    private FileStream Lock(CancellationToken cancellation)
+    private FileStream Lock(Action waiting, CancellationToken cancellation)
     {
         Directory.CreateDirectory(Parent);
-        while (true)
+        for (bool isFirst = true; ; isFirst = false)
         {
             cancellation.ThrowIfCancellationRequested();
             try
@@ -93,6 +96,11 @@ internal sealed class PreparedFolder : IDisposable
             }
             catch (IOException failure) when (_lockedCodes.Contains(failure.HResult & 0xFFFF))
             {
+                if (isFirst)
+                {
+                    waiting();
+                }
+
                 cancellation.WaitHandle.WaitOne(TimeSpan.FromMilliseconds(100));
             }
         }

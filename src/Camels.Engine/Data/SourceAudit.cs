@@ -91,6 +91,9 @@ public sealed record SourceAudit
     /// <summary>Told of what is found later, and only where it leaves a record out, or a part of it.</summary>
     internal Action<RecordPlace, string>? LeftOutLater { get; set; }
 
+    /// <summary>True where it had nothing to choose from: no records, or only such as are unusable or empty.</summary>
+    internal bool IsBarren => Records == Unusable.Values.Sum() + Empty;
+
     internal void CountUnusable(RecordPlace place, string reason)
     {
         Records++;

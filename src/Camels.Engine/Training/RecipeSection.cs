@@ -5,7 +5,7 @@ namespace Camels.Engine.Training;
 /// <summary>Reads the keys of one section, remembers which were asked for, and refuses the rest.</summary>
 internal sealed class RecipeSection(RecipeMapping mapping, string path)
 {
-    private readonly List<string> _known = [];
+    private readonly List<string> _known = [];       // in the order of asking, which messages keep
 
     /// <summary>Where the section, or one of its keys where present, stands.</summary>
     public string Place(string? key = null) =>
@@ -15,7 +15,7 @@ internal sealed class RecipeSection(RecipeMapping mapping, string path)
     public string PathOf(string key) => path.Length == 0 ? key : $"{path}.{key}";
 
     /// <summary>True where the key is written, with or without a value.</summary>
-    public bool Has(string key) => mapping.Values.ContainsKey(key);
+    public bool Has(string key) => Take(key) is not null;
 
     public string? Text(string key) => Scalar(key)?.Text;
 
@@ -169,7 +169,11 @@ internal sealed class RecipeSection(RecipeMapping mapping, string path)
 
     private RecipeNode? Take(string key)
     {
-        _known.Add(key);
+        if (!_known.Contains(key))
+        {
+            _known.Add(key);
+        }
+
         return mapping.Values.GetValueOrDefault(key);
     }
 }

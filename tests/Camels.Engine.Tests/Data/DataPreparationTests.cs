@@ -191,6 +191,17 @@ public sealed class DataPreparationTests : IDisposable
         Assert.Equal(["duplicates.jsonl", "long.jsonl"], Entries());
     }
 
+    [Theory]
+    [InlineData("\n", "messages_2: none of its 0 records gives a conversation")]
+    [InlineData(null, "messages_2: none of its 1 records gives a conversation")]
+    public void ASourceWithoutAConversationIsRefusedBesideAGoodOne(string? text, string message)
+    {
+        string good = _folder.Write("good.jsonl", Turns("a", "b"));
+        string barren = _folder.Write("barren.jsonl", text ?? Turns("a", ""));
+        PreparationSettings settings = new() { Sources = [new("messages", good), new("messages", barren)], SequenceLength = 100 };
+        Fails(ExitCode.BadInput, () => DataPreparation.Prepare(settings, _tokenizer, Output), "the audit refuses", message);
+    }
+
     [Fact]
     public void NothingToTrainOnIsRefused()
     {

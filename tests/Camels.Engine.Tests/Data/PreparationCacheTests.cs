@@ -35,6 +35,32 @@ public sealed class PreparationCacheTests : IDisposable
     }
 
     [Fact]
+    public async Task WhoWaitsForAnotherPreparationIsToldAndThenFindsIt()
+    {
+        using SemaphoreSlim waiting = new(0);
+        List<string> stages = [];
+        Reporter reporter = new(stage =>
+        {
+            stages.Add(stage);
+            if (stage.StartsWith("waiting", StringComparison.Ordinal))
+            {
+                _ = waiting.Release();
+            }
+        });
+        Task<PreparationResult> second;
+        using (new FileStream(_folder[".prepared.lock"], FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None))
+        {
+            second = Task.Run(() => DataPreparation.Prepare(_settings, new ByteTokenizer(), Output, reporter));
+            Assert.True(await waiting.WaitAsync(TimeSpan.FromMinutes(1)));
+            await Task.Delay(TimeSpan.FromMilliseconds(300));
+        }
+
+        (await second).Dispose();
+        Assert.Equal("waiting for another process that prepares the same data", stages[0]);
+        Assert.Single(stages, stages[0]);
+    }
+
+    [Fact]
     public void WhatAnotherVersionPreparedIsPreparedAnew()
     {
         _ = Prepare(_settings);
@@ -225,5 +251,10 @@ public sealed class PreparationCacheTests : IDisposable
     {
         using PreparationResult result = DataPreparation.Prepare(settings, tokenizer ?? new ByteTokenizer(), Output);
         return (result.Train.Key, result.FromCache);
+    }
+
+    private sealed class Reporter(Action<string> report) : IProgress<PreparationProgress>
+    {
+        public void Report(PreparationProgress value) => report(value.Stage);
     }
 }

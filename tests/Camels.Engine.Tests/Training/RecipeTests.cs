@@ -117,6 +117,7 @@ public sealed class RecipeTests
 
     [Theory]
     [InlineData("optput: x", "r.yaml:4", "unknown key optput", "\"x\"", "did you mean output?")]
+    [InlineData("adaptor: {kind: lora}", "r.yaml:4", "unknown key adaptor", "did you mean adapter?", "a recipe takes")]
     [InlineData("training: {batchsize: 4}", "r.yaml:4", "training.batchsize", "\"4\"", "did you mean batch_size?")]
     [InlineData("training:\n  epochs: two", "r.yaml:5", "training.epochs", "\"two\"", "whole number")]
     [InlineData("training: {epochs: \"2\"}", "r.yaml:4", "training.epochs", "\"2\"", "whole number")]
