@@ -16,7 +16,9 @@ public sealed class RunVerbTests
         string model = Path.Combine(small.Output, "model");
         string checkpoint = Path.Combine(small.Output, "checkpoints", "step-00000004");
         Assert.All(["recipe.yaml", "log.jsonl", "audit.json", "status.json"], name => Assert.True(File.Exists(Path.Combine(small.Output, name)), name));
-        Assert.Equal(4, File.ReadLines(Path.Combine(small.Output, "log.jsonl")).Count());
+        JsonElement[] log = [.. File.ReadLines(Path.Combine(small.Output, "log.jsonl")).Select(line => JsonDocument.Parse(line).RootElement)];
+        Assert.Equal(4, log.Length);
+        Assert.All(log, line => Assert.InRange(line.GetProperty("mfu").GetDouble(), 1e-9, 1));
         Assert.Equal(ExitCode.Done, small.Run("verify", "checkpoint", model).Code);
         Assert.Equal(ExitCode.Done, small.Run("verify", "checkpoint", checkpoint).Code);
         Assert.Equal(ExitCode.Done, small.Run("inspect", model).Code);
@@ -54,6 +56,7 @@ public sealed class RunVerbTests
             "prepare", "--data", $"messages={small.Data}", "--tokenizer", small.Tokenizer, "--output", prepared, "--sequence-length", "64");
         Assert.True(code == ExitCode.Done, output + error);
         Assert.Contains("100.0 %", output, StringComparison.Ordinal);
+        Assert.Contains($"prepared in {prepared}", output, StringComparison.Ordinal);
         (code, output, _) = small.Run("inspect", prepared, "--tokenizer", small.Tokenizer);
         Assert.Equal(ExitCode.Done, code);
         Assert.Contains("[r] [e] [v] [e] [r] [s] [e] [d] [</s>]", output, StringComparison.Ordinal);

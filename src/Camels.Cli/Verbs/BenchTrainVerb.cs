@@ -53,10 +53,7 @@ internal sealed class BenchTrainVerb : Verb
         using Trainer trainer = new(model, device, settings, new RandomRows(rows, tokens, config.VocabularySize));
 
         (Sample sample, long managedBytes) = Measure(trainer, steps, rows * tokens, screen);
-        int threads = device.Workers?.Count ?? 1;
-        (double peak, string peakSource) = device.IsHost
-            ? (CpuPeak.Of(precision).Best(threads), $"measured {CpuPeak.Of(precision).Source} in registers, {threads} threads")
-            : GpuPeak.Of(device, precision);
+        (double peak, string peakSource) = DevicePeak.Of(device, precision);
         double tokensPerSecond = rows * tokens / sample.Median;
         double mfu = ModelFlops.PerTrainedToken(config, tokens) * tokensPerSecond / peak;
         screen.Table(
@@ -77,7 +74,7 @@ internal sealed class BenchTrainVerb : Verb
             SequenceLength = tokens,
             Precision = precision.Name,
             Lanes = lanes,
-            Threads = threads,
+            Threads = device.Workers?.Count ?? 1,
             TokensPerSecond = tokensPerSecond,
             AllTokensPerSecond = sample.Seconds.Select(seconds => rows * tokens / seconds),
             StepSeconds = sample.Median,

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Camels.Cli.Measurements;
 using Camels.Cli.Output;
 using Camels.Engine;
 using Camels.Engine.Training;
@@ -32,13 +33,15 @@ internal sealed class FinetuneVerb : Verb
         Recipe recipe = _recipe.Read(arguments);
         using StopSignal stop = new();
         using Device device = _device.Open(arguments, screen);
+        DevicePeak peak = DevicePeak.Of(device, recipe.Precision);
         RunOutcome outcome;
         RunScreen watcher = new(screen, stop.Token);
         using (watcher)
         {
-            outcome = new FinetuneRun(recipe, device, arguments.GetValue(_resume), watcher).Run();
+            outcome = new FinetuneRun(recipe, device, arguments.GetValue(_resume), watcher, peak.FlopsPerSecond).Run();
         }
 
+        screen.Line($"mfu in log.jsonl is a share of {Screen.Fixed(peak.FlopsPerSecond / 1e9, 0)} GFLOP/s ({peak.Source})");
         screen.Line(outcome.IsInterrupted
             ? $"interrupted after step {outcome.StepsDone} of {outcome.Steps}; the checkpoint is in {recipe.Output}, continue with --resume"
             : $"{outcome.Steps} steps at {Screen.Count(watcher.TokensPerSecond)} tokens/s; the model is in {outcome.ModelPath}");
@@ -51,6 +54,7 @@ internal sealed class FinetuneVerb : Verb
             outcome.IsInterrupted,
             watcher.ValidationLoss,
             watcher.TokensPerSecond,
+            PeakSource = $"{peak.Source}: {Screen.Fixed(peak.FlopsPerSecond / 1e9, 1)} GFLOP/s",
         });
         return outcome.IsInterrupted ? ExitCode.Interrupted : ExitCode.Done;
     }

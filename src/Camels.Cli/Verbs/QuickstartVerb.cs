@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Diagnostics;
+using Camels.Cli.Measurements;
 using Camels.Cli.Output;
 using Camels.Cli.Quickstart;
 using Camels.Engine;
@@ -62,7 +63,7 @@ internal sealed class QuickstartVerb : Verb
         RunOutcome outcome;
         using (RunScreen watcher = new(screen, stop.Token))
         {
-            outcome = new FinetuneRun(folder.Recipe, device, resume: true, watcher).Run();
+            outcome = new FinetuneRun(folder.Recipe, device, resume: true, watcher, DevicePeak.Of(device, folder.Recipe.Precision).FlopsPerSecond).Run();
         }
 
         if (outcome.ModelPath is not string trained)
@@ -94,7 +95,7 @@ internal sealed class QuickstartVerb : Verb
             }));
         double exactBefore = ShareOf(before);
         double exactAfter = ShareOf(after);
-        screen.Line($"held-out exact match {Percent(exactBefore)} → {Percent(exactAfter)}, {after.Count} prompts, in {Screen.Duration(time)}");
+        screen.Line($"held-out exact match {Percent(exactBefore)} → {Percent(exactAfter)}, {Screen.Count(after.Count)} prompts, in {Screen.Duration(time)}");
         screen.Line($"run folder {run}, model {run}/model; ask it more:");
         screen.Line($"  camels generate --model {run}/model --prompts {run}/quickstart/held-out.jsonl --output answers.jsonl");
         screen.Json(new

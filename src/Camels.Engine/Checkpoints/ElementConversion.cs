@@ -49,6 +49,42 @@ public static class ElementConversion
         }
     }
 
+    /// <summary>True where no number is an infinity or NaN.</summary>
+    /// <param name="type">The type of <paramref name="elements"/>, one of the four.</param>
+    /// <param name="elements">Need not be aligned.</param>
+    public static bool AreFinite(DType type, ReadOnlySpan<byte> elements) => type switch
+    {
+        DType.F64 => AreFinite(MemoryMarshal.Cast<byte, ulong>(elements), 0x7FF0_0000_0000_0000UL),
+        DType.F32 => AreFinite(MemoryMarshal.Cast<byte, uint>(elements), 0x7F80_0000u),
+        DType.F16 => AreFinite(MemoryMarshal.Cast<byte, ushort>(elements), (ushort)0x7C00),
+        _ => AreFinite(MemoryMarshal.Cast<byte, ushort>(elements), (ushort)0x7F80),
+    };
+
+    // Infinities and NaN have every bit of the exponent.
+    private static bool AreFinite<TBits>(ReadOnlySpan<TBits> elements, TBits exponent)
+        where TBits : unmanaged, IBinaryInteger<TBits>
+    {
+        ReadOnlySpan<Vector<TBits>> vectors = MemoryMarshal.Cast<TBits, Vector<TBits>>(elements);
+        Vector<TBits> exponents = new(exponent);
+        foreach (ref readonly Vector<TBits> bits in vectors)
+        {
+            if (Vector.EqualsAny(bits & exponents, exponents))
+            {
+                return false;
+            }
+        }
+
+        foreach (TBits bits in elements[(vectors.Length * Vector<TBits>.Count)..])
+        {
+            if ((bits & exponent) == exponent)
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
     // A single holds every value of the 16-bit types, so that the way through it rounds once.
     private static void ThroughSingle(DType from, ReadOnlySpan<ushort> source, DType to, Span<byte> destination)
     {

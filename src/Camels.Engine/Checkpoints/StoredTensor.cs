@@ -82,6 +82,7 @@ public sealed class StoredTensor
     }
 
     /// <summary>Reads all elements into a tensor of a device, which has as many.</summary>
+    /// <exception cref="CamelsException">A number is not finite, or becomes an infinity in the tensor's type: exit code 3.</exception>
     public unsafe void Read(DeviceStream stream, Tensor destination)
     {
         int elementBytes = destination.DType.Bytes();
@@ -91,6 +92,12 @@ public sealed class StoredTensor
             int bytes = (int)Math.Min(ChunkElements, ElementCount - first) * elementBytes;
             Span<byte> chunk = passage is null ? new Span<byte>((byte*)destination.Address + (first * elementBytes), bytes) : passage.AsSpan(0, bytes);
             Read(destination.DType, chunk, first);
+            if (destination.DType.IsFloat() && !ElementConversion.AreFinite(destination.DType, chunk))
+            {
+                throw CamelsException.BadInput(
+                    $"{Path}: tensor '{Name}' holds numbers that are not finite as {destination.DType}");
+            }
+
             if (passage is not null)
             {
                 HostTransfer.BytesToDevice(stream, destination, first * elementBytes, chunk);

@@ -22,7 +22,10 @@ public sealed record TensorToWrite(string Name, StoredType Type, long[] Shape, T
     /// <summary>Its length in the file.</summary>
     public long ByteCount => checked(ElementCount * Type.Bytes());
 
-    /// <summary>A tensor of a device, copied to the host and converted while it is written.</summary>
+    /// <summary>
+    /// A tensor of a device, copied to the host and converted while it is written; a number that is not finite is a
+    /// <see cref="NotFiniteNumberException"/> then: it is not worth keeping, and what it would replace may be.
+    /// </summary>
     /// <param name="stream">Of the device that holds it.</param>
     /// <param name="name">Its name.</param>
     /// <param name="tensor">Must stay valid until the file is written.</param>
@@ -34,16 +37,22 @@ public sealed record TensorToWrite(string Name, StoredType Type, long[] Shape, T
             if (tensor.DType == storedAs)
             {
                 HostTransfer.BytesToHost(stream, tensor, byteOffset, bytes);
-                return;
+            }
+            else
+            {
+                long first = byteOffset / storedAs.Bytes();
+                int count = bytes.Length / storedAs.Bytes();
+                byte[] source = ArrayPool<byte>.Shared.Rent(count * tensor.DType.Bytes());
+                Span<byte> elements = source.AsSpan(0, count * tensor.DType.Bytes());
+                HostTransfer.BytesToHost(stream, tensor, first * tensor.DType.Bytes(), elements);
+                ElementConversion.Convert(tensor.DType, elements, storedAs, bytes);
+                ArrayPool<byte>.Shared.Return(source);
             }
 
-            long first = byteOffset / storedAs.Bytes();
-            int count = bytes.Length / storedAs.Bytes();
-            byte[] source = ArrayPool<byte>.Shared.Rent(count * tensor.DType.Bytes());
-            Span<byte> elements = source.AsSpan(0, count * tensor.DType.Bytes());
-            HostTransfer.BytesToHost(stream, tensor, first * tensor.DType.Bytes(), elements);
-            ElementConversion.Convert(tensor.DType, elements, storedAs, bytes);
-            ArrayPool<byte>.Shared.Return(source);
+            if (storedAs.IsFloat() && !ElementConversion.AreFinite(storedAs, bytes))
+            {
+                throw new NotFiniteNumberException($"'{name}' holds numbers that are not finite");
+            }
         }
 
         return new TensorToWrite(name, StoredTypes.Of(storedAs), SizesOf(tensor.Shape), Fill);

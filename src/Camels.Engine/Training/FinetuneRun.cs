@@ -36,7 +36,12 @@ public sealed record RunOutcome(long StepsDone, long Steps, bool IsInterrupted, 
 /// One fine-tune from recipe to model folder: prepares data, plans memory, rehearses saving, trains, logs, validates, saves, exports. What
 /// can be refused is refused before the first step.
 /// </summary>
-public sealed class FinetuneRun(Recipe recipe, Device device, bool resume, IRunWatcher watcher)
+/// <param name="recipe">What to do.</param>
+/// <param name="device">Where.</param>
+/// <param name="resume">True to go on from the newest whole checkpoint of the run folder.</param>
+/// <param name="watcher">What is told.</param>
+/// <param name="peakFlopsPerSecond">The device's peak, which the log's mfu is a share of; NaN where it is not known.</param>
+public sealed class FinetuneRun(Recipe recipe, Device device, bool resume, IRunWatcher watcher, double peakFlopsPerSecond = double.NaN)
 {
     private const int DefaultSequenceLength = 2048;
 
@@ -66,7 +71,8 @@ public sealed class FinetuneRun(Recipe recipe, Device device, bool resume, IRunW
             using PreparationResult data = Prepare(recipe, start.Config, start.Tokenizer, watcher);
             return Train(folder, start, data);
         }
-        catch (Exception failure) when (failure is CamelsException or NativeException or InsufficientMemoryException or IOException or UnauthorizedAccessException)
+        catch (Exception failure) when (failure is CamelsException or NativeException or InsufficientMemoryException or IOException or UnauthorizedAccessException
+            or NotFiniteNumberException)
         {
             CamelsException problem = failure as CamelsException ?? Explained(failure, folder);
             WriteFailure(folder, problem);
@@ -141,6 +147,12 @@ public sealed class FinetuneRun(Recipe recipe, Device device, bool resume, IRunW
         }
 
         string goOn = saved is null ? "no checkpoint was written yet" : $"--resume goes on from the checkpoint after step {saved}";
+        if (failure is NotFiniteNumberException)
+        {
+            return CamelsException.RunFailed(
+                $"after step {_stepsDone}: {failure.Message}, so nothing was saved; {goOn}. Lower the learning rate, or look at the data of the last steps", failure);
+        }
+
         return CamelsException.RunFailed(_steps == 0 ? failure.Message : $"step {_stepsDone + 1}: {failure.Message}; {goOn}", failure);
     }
 
@@ -228,7 +240,8 @@ public sealed class FinetuneRun(Recipe recipe, Device device, bool resume, IRunW
         data.Audit.Write(folder.Path);
 
         using RunLog log = new(folder.LogPath, trainer.StepsDone, data.Train.SourceNames);
-        Loop loop = new(trainer, written, folder, writer, log, origin, steps, data.Validation);
+        double flopsPerToken = _plan.UsefulFlopsPerToken((double)data.Train.Tokens / data.Train.Documents);
+        Loop loop = new(trainer, written, folder, writer, log, origin, steps, data.Validation, flopsPerToken);
         bool isInterrupted = !RunSteps(loop);
         if (isInterrupted)
         {
@@ -337,7 +350,8 @@ public sealed class FinetuneRun(Recipe recipe, Device device, bool resume, IRunW
             double? validationLoss = loop.Validation is not null && (isLast || result.Step % recipe.Data.Validation.EverySteps == 0)
                 ? loop.Trainer.Validate(loop.Validation)
                 : null;
-            loop.Log.Write(in result, loop.Trainer.Losses, mfu: null, loop.Trainer.Plan.TotalBytes, validationLoss);
+            double mfu = loop.FlopsPerToken * result.Tokens / result.Seconds / peakFlopsPerSecond;
+            loop.Log.Write(in result, loop.Trainer.Losses, mfu, loop.Trainer.Plan.TotalBytes, validationLoss);
             watcher.Stepped(in result, loop.Steps, validationLoss);
             if (isLast || result.Step % recipe.Checkpoint.EverySteps == 0)
             {
@@ -351,7 +365,7 @@ public sealed class FinetuneRun(Recipe recipe, Device device, bool resume, IRunW
 
     private sealed record Loop(
         Trainer Trainer, Func<ModelToWrite> Written, RunFolder Folder, CheckpointWriter Writer, RunLog Log, CheckpointOrigin Origin, long Steps,
-        PreparedData? Validation);
+        PreparedData? Validation, double FlopsPerToken);
 
     private sealed class Progress(IRunWatcher watcher) : IProgress<PreparationProgress>
     {

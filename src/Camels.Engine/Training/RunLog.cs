@@ -28,10 +28,10 @@ public sealed class RunLog : IDisposable
     /// <summary>Writes a step's line.</summary>
     /// <param name="result">What the step did.</param>
     /// <param name="losses">Its losses by source.</param>
-    /// <param name="mfu">Share of the machine's peak, or null where the peak is not known.</param>
+    /// <param name="mfu">Share of the machine's peak, or NaN where the peak is not known.</param>
     /// <param name="deviceMemoryBytes">Planned and allocated.</param>
     /// <param name="validationLoss">Held-out loss after this step, or null where it was not measured.</param>
-    public void Write(in StepResult result, StepLosses losses, double? mfu, long deviceMemoryBytes, double? validationLoss)
+    public void Write(in StepResult result, StepLosses losses, double mfu, long deviceMemoryBytes, double? validationLoss)
     {
         _line.ResetWrittenCount();
         _json.Reset();
@@ -55,15 +55,7 @@ public sealed class RunLog : IDisposable
         _json.WriteNumber("trained_tokens"u8, result.TrainedTokens);
         _json.WriteNumber("seconds"u8, result.Seconds);
         _json.WriteNumber("tokens_per_second"u8, result.Tokens / Math.Max(result.Seconds, 1e-9));
-        if (mfu is double share)
-        {
-            _json.WriteNumber("mfu"u8, share);
-        }
-        else
-        {
-            _json.WriteNull("mfu"u8);
-        }
-
+        WriteFinite("mfu"u8, mfu);
         _json.WriteNumber("device_memory_bytes"u8, deviceMemoryBytes);
         if (validationLoss is double loss)
         {

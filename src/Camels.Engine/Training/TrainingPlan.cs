@@ -15,6 +15,8 @@ public sealed record TrainingPlan(Recipe Recipe, ModelConfig Config, MemoryPlan 
     /// <summary>A forward of all rows is one unit; a backward is one for the inputs' gradients and one for the weights'.</summary>
     private const double PlainUnits = 3;
 
+    private int BackwardUnits => TrainsAll ? 2 : 1;
+
     /// <summary>Plans a run over rows of at most so many tokens.</summary>
     /// <exception cref="CamelsException">Keys of the recipe cannot be run together: exit code 2.</exception>
     public static TrainingPlan Of(Recipe recipe, ModelConfig config, int longestRow, int mostTrainedInARow) => new(
@@ -31,17 +33,17 @@ public sealed record TrainingPlan(Recipe Recipe, ModelConfig Config, MemoryPlan 
     public string MomentType => Recipe.Training.Optimizer == OptimizerKind.Sgd ? "none" : RecipeNames.Of(RecipeNames.Moments, Recipe.Training.Adam.Moments);
 
     /// <summary>Work of a step, in that of a step which trains all weights, keeps its activations and goes over its rows once.</summary>
-    public double Work
-    {
-        get
-        {
-            int backward = TrainsAll ? 2 : 1;
-            return (1 + (Recipe.Recompute ? 1 : 0) + backward) * (TakesTwoPasses ? 2 : 1) / PlainUnits;
-        }
-    }
+    public double Work => (1 + (Recipe.Recompute ? 1 : 0) + BackwardUnits) * (TakesTwoPasses ? 2 : 1) / PlainUnits;
 
     /// <summary>Multiplications and additions of a step whose rows are full, the repeated ones too.</summary>
     public double FlopsPerStep => ModelFlops.PerTrainedToken(Config, LongestRow) * Recipe.Training.BatchSize * LongestRow * Work;
+
+    /// <summary>
+    /// Operations that a token needs in documents of so many tokens, as model FLOP utilisation counts them: what is repeated to save memory is
+    /// no work, and neither are gradients of frozen weights.
+    /// </summary>
+    public double UsefulFlopsPerToken(double documentTokens) =>
+        ModelFlops.PerTrainedToken(Config, documentTokens) * (1 + BackwardUnits) / PlainUnits;
 
     /// <summary>Bytes of the key/value cache of so many tokens, as generating with the model takes them.</summary>
     public long CacheBytes(int tokens) =>

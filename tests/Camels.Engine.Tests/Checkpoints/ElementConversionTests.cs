@@ -76,6 +76,35 @@ public class ElementConversionTests
         Assert.Equal(expected, actual[1..]);
     }
 
+    [Theory]
+    [InlineData(DType.F64)]
+    [InlineData(DType.F32)]
+    [InlineData(DType.F16)]
+    [InlineData(DType.BF16)]
+    public void OneNumberThatIsNotFiniteIsFoundWhereverItStands(DType dtype)
+    {
+        float[] numbers = [.. Enumerable.Range(0, 75).Select(i => (i % 3 - 1) * (i % 2 == 0 ? 60000f : 1e-3f))];
+        byte[] Stored()
+        {
+            byte[] bytes = new byte[numbers.Length * dtype.Bytes()];
+            ElementConversion.Convert(DType.F32, MemoryMarshal.AsBytes(numbers.AsSpan()), dtype, bytes);
+            return bytes;
+        }
+
+        Assert.True(ElementConversion.AreFinite(dtype, Stored()));
+        for (int i = 0; i < numbers.Length; i++)
+        {
+            float before = numbers[i];
+            foreach (float special in (float[])[float.NaN, float.PositiveInfinity, float.NegativeInfinity])
+            {
+                numbers[i] = special;
+                Assert.False(ElementConversion.AreFinite(dtype, Stored()));
+            }
+
+            numbers[i] = before;
+        }
+    }
+
     [Fact]
     public void SizesThatDoNotMatchAreRefused()
     {

@@ -121,6 +121,17 @@ public class TrainingPlanTests
     public void Work_counts_what_is_computed_again(double expected, params string[] sets) =>
         Assert.Equal(expected, PlanOf(Preset("llama", "15m", ["training.batch_size=8", .. sets])).Work, tolerance: 1e-12);
 
+    [Theory]
+    [InlineData(1, "recompute=block")]
+    [InlineData(1, "training.fused=true")]
+    [InlineData(2.0 / 3, "adapter={kind: lora}")]
+    public void Utilisation_counts_nothing_twice_and_no_gradients_of_frozen_weights(double expected, string set)
+    {
+        TrainingPlan plan = PlanOf(Preset("llama", "15m", ["training.batch_size=8", set]));
+        double all = PlanOf(Preset("llama", "15m", ["training.batch_size=8"])).UsefulFlopsPerToken(documentTokens: 100);
+        Assert.Equal(expected * all, plan.UsefulFlopsPerToken(documentTokens: 100), tolerance: 1e-9 * all);
+    }
+
     private static TrainingPlan PlanOf(Recipe recipe)
     {
         int tokens = recipe.Data.SequenceLength ?? Tokens;
