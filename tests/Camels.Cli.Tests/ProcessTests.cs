@@ -39,6 +39,18 @@ public sealed class ProcessTests
         Assert.NotEmpty(Directory.GetDirectories(Path.Combine(small.Output, "checkpoints"), "step-*"));
     }
 
+    [Fact]
+    public void A_log_on_a_full_disk_does_not_end_the_run()
+    {
+        using SmallRun small = new();
+        string[] finetune = ["dotnet", typeof(CommandLine).Assembly.Location, .. small.Finetune()];
+        using Process process = Process.Start(new ProcessStartInfo("sh", ["-c", "exec \"$@\" > /dev/full", "sh", .. finetune]) { RedirectStandardError = true })!;
+        string error = process.StandardError.ReadToEnd();
+        process.WaitForExit();
+        Assert.True(process.ExitCode == 5, $"{process.ExitCode}: {error}");      // what it says at the end cannot be printed
+        Assert.True(Directory.Exists(Path.Combine(small.Output, "model")));
+    }
+
     // A shell that runs the tests in the background hands on an ignored SIGINT, which a program rightly goes on to ignore.
     private static Process Start(params string[] arguments) => Process.Start(
         new ProcessStartInfo("env", ["--default-signal=INT", "dotnet", typeof(CommandLine).Assembly.Location, .. arguments])

@@ -3,7 +3,10 @@ using Camels.Engine.Training;
 
 namespace Camels.Cli.Output;
 
-/// <summary>A run on the screen: notes, and a bar with loss, tokens a second and the time left.</summary>
+/// <summary>
+/// A run on the screen: notes, and a bar with loss, tokens a second and the time left. What cannot be printed (a log on a full disk) is left out:
+/// the run goes on.
+/// </summary>
 internal sealed class RunScreen(Screen screen, CancellationToken stop) : IRunWatcher, IDisposable
 {
     private const int PreparationParts = 1000;
@@ -27,7 +30,7 @@ internal sealed class RunScreen(Screen screen, CancellationToken stop) : IRunWat
     public void Note(string text)
     {
         EndPreparing();
-        screen.Line(text);
+        Tell(() => screen.Line(text));
     }
 
     /// <inheritdoc/>
@@ -43,8 +46,8 @@ internal sealed class RunScreen(Screen screen, CancellationToken stop) : IRunWat
         long done = (long)(PreparationParts * progress.Fraction);
         if (_preparing.IsDue(done))
         {
-            _preparing.Report(
-                done, progress.Conversations == 0 ? "" : $"{Screen.Count(progress.Conversations)} conversations, {Screen.Count(progress.Tokens)} tokens");
+            string details = progress.Conversations == 0 ? "" : $"{Screen.Count(progress.Conversations)} conversations, {Screen.Count(progress.Tokens)} tokens";
+            Tell(() => _preparing.Report(done, details));
         }
     }
 
@@ -58,7 +61,9 @@ internal sealed class RunScreen(Screen screen, CancellationToken stop) : IRunWat
         if (_training.IsDue(result.Step))
         {
             string held = ValidationLoss is double loss ? $"  held-out {Screen.Fixed(loss, 4)}" : "";
-            _training.Report(result.Step, $"loss {Screen.Fixed(result.Loss, 4)}{held}  {Screen.Count(TokensPerSecond)} tokens/s");
+            string details = $"loss {Screen.Fixed(result.Loss, 4)}{held}  {Screen.Count(TokensPerSecond)} tokens/s";
+            long step = result.Step;
+            Tell(() => _training.Report(step, details));
         }
     }
 
@@ -66,12 +71,24 @@ internal sealed class RunScreen(Screen screen, CancellationToken stop) : IRunWat
     public void Dispose()
     {
         EndPreparing();
-        _training?.Dispose();
+        Tell(() => _training?.Dispose());
+    }
+
+    private static void Tell(Action print)
+    {
+        try
+        {
+            print();
+        }
+        catch (IOException)
+        {
+            // Nobody reads it.
+        }
     }
 
     private void EndPreparing()
     {
-        _preparing?.Dispose();
+        Tell(() => _preparing?.Dispose());
         _preparing = null;
     }
 }

@@ -10,7 +10,8 @@ namespace Camels.Engine.Checkpoints;
 /// <param name="InstructionSet">What the processor or the GPU offers, for example "AVX512F".</param>
 /// <param name="Recipe">The resolved recipe, as text.</param>
 /// <param name="Data">The key of the prepared data: of its files' bytes, the tokenizer, the template and the settings.</param>
-public sealed record CheckpointOrigin(string Device, string KernelPath, string InstructionSet, string Recipe, string Data);
+/// <param name="Base">The key of what a run takes from its model's folder at every start: the config, and weights where some are frozen.</param>
+public sealed record CheckpointOrigin(string Device, string KernelPath, string InstructionSet, string Recipe, string Data, string Base);
 
 /// <summary>manifest.json of a checkpoint: written last, it lists every other file with its length and SHA-256.</summary>
 public sealed record CheckpointManifest(long Step, CheckpointOrigin Origin, IReadOnlyList<WrittenFile> Files)
@@ -32,6 +33,7 @@ public sealed record CheckpointManifest(long Step, CheckpointOrigin Origin, IRea
         Origin.InstructionSet,
         Origin.Recipe,
         Origin.Data,
+        Origin.Base,
         Files,
     });
 
@@ -44,7 +46,7 @@ public sealed record CheckpointManifest(long Step, CheckpointOrigin Origin, IRea
         JsonFields fields = new(document.RootElement, path);
         fields.Require("format", fields.Text("format") == Format, $"\"{Format}\"");
         string Text(string name) => fields.Text(name) ?? throw fields.Refused(name, "a string");
-        CheckpointOrigin origin = new(Text("device"), Text("kernel_path"), Text("instruction_set"), Text("recipe"), Text("data"));
+        CheckpointOrigin origin = new(Text("device"), Text("kernel_path"), Text("instruction_set"), Text("recipe"), Text("data"), Text("base"));
         return new CheckpointManifest(
             fields.Integer64("step", 0, LargestNumber), origin, [.. fields.Objects("files").Select(ReadFile)]);
     }

@@ -41,6 +41,19 @@ internal static class DataFiles
         }
     }
 
+    /// <summary>Throws (exit code 2) where <paramref name="output"/> lies in a source's folder: what is written there would be read as data.</summary>
+    public static void RequireOutside(string output, IEnumerable<DataSource> sources)
+    {
+        foreach (string folder in sources.Select(source => source.Path).Where(Directory.Exists))
+        {
+            string inside = Path.GetRelativePath(folder, output);
+            if (!Path.IsPathRooted(inside) && inside.Split(Path.DirectorySeparatorChar)[0] != "..")
+            {
+                throw CamelsException.Usage($"output {output} lies in {folder}, whose files are the data; name another output");
+            }
+        }
+    }
+
     /// <summary>
     /// Opens what the input's files hold, one after another; a .zip gives its entries in ordinal order of their names. Each is valid until the
     /// next.

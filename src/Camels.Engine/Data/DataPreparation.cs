@@ -51,6 +51,7 @@ public static class DataPreparation
     {
         settings.Check();
         settings = settings with { Sources = Mixtures.Expand(settings.Sources), ValidationSources = Mixtures.Expand(settings.ValidationSources) };
+        DataFiles.RequireOutside(outputFolder, [.. settings.Sources, .. settings.ValidationSources]);
         ChatTemplate template = ChatTemplate.Find(settings.Template);
         TemplateEncoder encoder = new(template, tokenizer, settings.Compatibility);
         OpenedSource[] sources = OpenedSource.OpenAll(settings, tokenizer);

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Security.Cryptography;
 using System.Text;
 using Camels.Engine.Checkpoints;
@@ -44,6 +45,7 @@ public sealed record RunOutcome(long StepsDone, long Steps, bool IsInterrupted, 
 public sealed class FinetuneRun(Recipe recipe, Device device, bool resume, IRunWatcher watcher, double peakFlopsPerSecond = double.NaN)
 {
     private const int DefaultSequenceLength = 2048;
+    private static readonly TimeSpan _statusInterval = TimeSpan.FromSeconds(10);
 
     private TrainingPlan? _plan;
     private long _stepsDone;
@@ -112,6 +114,8 @@ public sealed class FinetuneRun(Recipe recipe, Device device, bool resume, IRunW
                     $"{key} {path} lies in {Path.Combine(recipe.Output, inside)}, which the run itself writes; name another output, or copy the input elsewhere");
             }
         }
+
+        DataFiles.RequireOutside(recipe.Output, [.. Mixtures.Expand(recipe.Data.Sources), .. Mixtures.Expand(recipe.Data.Validation.Sources)]);
     }
 
     // A run that was refused before its first new step is still where it was. A status that cannot be written must not hide why.
@@ -226,7 +230,7 @@ public sealed class FinetuneRun(Recipe recipe, Device device, bool resume, IRunW
 
         string recipeText = RecipeWriter.ToYaml(recipe);
         CheckpointWriter writer = new(folder.CheckpointsPath, recipe.Checkpoint.Keep);
-        CheckpointOrigin origin = RunState.OriginOf(device, recipeText, data.Train.Manifest.Key);
+        CheckpointOrigin origin = RunState.OriginOf(device, recipeText, data.Train.Manifest.Key, start.KeyOf(withWeights: !_plan.TrainsAll));
         Resume(folder, trainer, origin);
         writer.PassOver(trainer.StepsDone);
         _steps = steps;
@@ -289,6 +293,13 @@ public sealed class FinetuneRun(Recipe recipe, Device device, bool resume, IRunW
                 + "tokenizer or the template changed. Restore them to resume, or start a new run.");
         }
 
+        if (here.Base != there.Base)
+        {
+            throw CamelsException.Usage(
+                $"{folder.CheckpointsPath}: step {checkpoint.Manifest.Step} was trained on another model than {recipe.Model.Path} is now: its config"
+                + (_plan!.TrainsAll ? "" : " or its frozen weights") + " changed. Restore it to resume, or start a new run.");
+        }
+
         if ((here.Device, here.KernelPath, here.InstructionSet) != (there.Device, there.KernelPath, there.InstructionSet))
         {
             watcher.Note(
@@ -313,6 +324,14 @@ public sealed class FinetuneRun(Recipe recipe, Device device, bool resume, IRunW
             }
         }
 
+        long told;
+        void Tell()
+        {
+            loop.Folder.WriteStatus(new RunStatus("running", loop.Trainer.StepsDone, loop.Steps));
+            told = Stopwatch.GetTimestamp();
+        }
+
+        Tell();
         while (loop.Trainer.StepsDone < loop.Steps)
         {
             if (watcher.Stop.IsCancellationRequested)
@@ -356,7 +375,11 @@ public sealed class FinetuneRun(Recipe recipe, Device device, bool resume, IRunW
             if (isLast || result.Step % recipe.Checkpoint.EverySteps == 0)
             {
                 Save();
-                loop.Folder.WriteStatus(new RunStatus("running", loop.Trainer.StepsDone, loop.Steps));
+                Tell();
+            }
+            else if (Stopwatch.GetElapsedTime(told) > _statusInterval)
+            {
+                Tell();
             }
         }
 

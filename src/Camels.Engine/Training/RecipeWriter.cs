@@ -37,12 +37,13 @@ public static partial class RecipeWriter
 
     /// <summary>
     /// Throws (exit code 2) where continuing the run of <paramref name="started"/> with <paramref name="wanted"/> would change anything but
-    /// <c>checkpoint</c> and a larger number of steps or epochs; the message names the keys.
+    /// <c>checkpoint</c> and a larger number of steps or epochs; the message names the keys. Where the run folder lies now, and how paths are
+    /// spelled, is no change.
     /// </summary>
     public static void RequireResumable(Recipe started, Recipe wanted)
     {
-        Dictionary<string, string> before = Entries(started).ToDictionary(entry => entry.Key, entry => entry.Value);
-        Dictionary<string, string> after = Entries(wanted).ToDictionary(entry => entry.Key, entry => entry.Value);
+        Dictionary<string, string> before = Entries(Located(started, wanted.Output)).ToDictionary(entry => entry.Key, entry => entry.Value);
+        Dictionary<string, string> after = Entries(Located(wanted, wanted.Output)).ToDictionary(entry => entry.Key, entry => entry.Value);
         string[] changed = [.. before.Keys.Union(after.Keys)
             .Where(key => before.GetValueOrDefault(key) != after.GetValueOrDefault(key))
             .Where(key => !key.StartsWith("checkpoint.", StringComparison.Ordinal) && !IsLarger(key, before, after))
@@ -52,6 +53,23 @@ public static partial class RecipeWriter
             throw CamelsException.Usage($"--resume with a changed recipe: {string.Join(", ", changed)}\n"
                 + "only checkpoint and a larger training.steps or training.epochs may change; for anything else choose another output");
         }
+    }
+
+    private static Recipe Located(Recipe recipe, string output)
+    {
+        static string? Full(string? path) => string.IsNullOrEmpty(path) ? path : Path.TrimEndingDirectorySeparator(Path.GetFullPath(path));
+        static DataSource[] AllFull(IEnumerable<DataSource> sources) => [.. sources.Select(source => source with { Path = Full(source.Path)! })];
+        return recipe with
+        {
+            Output = output,
+            Model = recipe.Model with { Path = Full(recipe.Model.Path), Tokenizer = Full(recipe.Model.Tokenizer), Adapter = Full(recipe.Model.Adapter) },
+            Data = recipe.Data with
+            {
+                Sources = AllFull(recipe.Data.Sources),
+                Validation = recipe.Data.Validation with { Sources = AllFull(recipe.Data.Validation.Sources) },
+                Contamination = recipe.Data.Contamination with { Path = Full(recipe.Data.Contamination.Path) },
+            },
+        };
     }
 
     private static bool IsLarger(string key, Dictionary<string, string> before, Dictionary<string, string> after) =>

@@ -61,9 +61,9 @@ public static class RunState
         trainer.RefreshWeights();
     }
 
-    /// <summary>Where a run computes, and what: <paramref name="data"/> is the key of its prepared data.</summary>
-    public static CheckpointOrigin OriginOf(Device device, string recipe, string data) =>
-        new(device.Family, device.KernelPath, device.InstructionSet, recipe, data);
+    /// <summary>Where a run computes, and what: <paramref name="data"/> and <paramref name="modelKey"/> are the keys of its prepared data and its model.</summary>
+    public static CheckpointOrigin OriginOf(Device device, string recipe, string data, string modelKey) =>
+        new(device.Family, device.KernelPath, device.InstructionSet, recipe, data, modelKey);
 
     private static IEnumerable<(string Name, Tensor Tensor)> TensorsOf(Parameter parameter)
     {

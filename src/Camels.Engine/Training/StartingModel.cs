@@ -1,3 +1,5 @@
+using System.Security.Cryptography;
+using System.Text;
 using Camels.Engine.Checkpoints;
 using Camels.Engine.Models;
 using Camels.Engine.Parameters;
@@ -79,6 +81,19 @@ public sealed class StartingModel : IDisposable
         return Adapted(config, recipe, adapter);
     }
 
+    /// <summary>
+    /// SHA-256 of what a run takes from the model's folder at every start: config.json and, where some weights are frozen and so in no
+    /// checkpoint, all tensors; the files that they are in do not matter. Of a named size there is nothing that the recipe does not say.
+    /// </summary>
+    public string KeyOf(bool withWeights)
+    {
+        StoredTensor[] tensors = _files is null || !withWeights ? [] : [.. _files.Weights.Tensors.OrderBy(tensor => tensor.Name, StringComparer.Ordinal)];
+        byte[][] digests = new byte[tensors.Length][];
+        _ = Parallel.For(0, tensors.Length, i => digests[i] = DigestOf(tensors[i]));
+        byte[] config = _files is null ? [] : File.ReadAllBytes(Path.Combine(_files.Path, ModelConfigFile.Name));
+        return Convert.ToHexStringLower(SHA256.HashData([.. SHA256.HashData(config), .. digests.SelectMany(digest => digest)]));
+    }
+
     /// <summary>The weights that the run starts with, and their masters where they are kept apart.</summary>
     public void Fill(ILanguageModel model, DeviceStream stream)
     {
@@ -106,6 +121,19 @@ public sealed class StartingModel : IDisposable
     {
         _adapter?.Dispose();
         _files?.Dispose();
+    }
+
+    private static byte[] DigestOf(StoredTensor tensor)
+    {
+        const int ChunkBytes = 1 << 24;
+        using IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        hash.AppendData(Encoding.UTF8.GetBytes($"{tensor.Name} {tensor.Type} {string.Join('x', tensor.Shape)}\n"));
+        for (long first = 0; first < tensor.ByteCount; first += ChunkBytes)
+        {
+            hash.AppendData(tensor.Bytes(first, (int)Math.Min(ChunkBytes, tensor.ByteCount - first)));
+        }
+
+        return hash.GetHashAndReset();
     }
 
     private static ModelConfig Adapted(ModelConfig config, Recipe recipe, AdapterFolder? adapter) => config with

@@ -229,7 +229,7 @@ public class TrainingStateTests
             new TensorToWrite("exp_avg/w", StoredTypes.Of(DType.F32), [elements], (offset, bytes) => Fill(bytes, offset, -step)),
             TensorToWrite.FromIntegers("counters", step, long.MaxValue - step),
         ],
-        Origin = new CheckpointOrigin("cpu", "Vector512", "AVX512F", "model: {path: ü}\nseed: 42\n", "5d41"),
+        Origin = new CheckpointOrigin("cpu", "Vector512", "AVX512F", "model: {path: ü}\nseed: 42\n", "5d41", "77fe"),
     };
 
     private static void Fill(Span<byte> bytes, long offset, long step)

@@ -1,5 +1,8 @@
+using System.Text;
 using System.Text.Json;
+using System.Text.RegularExpressions;
 using Camels.Engine.Checkpoints;
+using Camels.Engine.Parameters;
 using Camels.Engine.Training;
 using Camels.Kernels;
 using Xunit;
@@ -72,6 +75,48 @@ public sealed partial class FinetuneRunTests
     }
 
     [Fact]
+    public void An_output_among_the_data_is_refused_and_leaves_no_trace_there()
+    {
+        string folder = Directory.CreateDirectory(Path.Combine(_folder, "data")).FullName;
+        File.Move(Path.Combine(_folder, "data.jsonl"), Path.Combine(folder, "data.jsonl"));
+        Recipe recipe = RecipeFor(Path.Combine("data", "run"), steps: 1);
+        recipe = recipe with { Data = recipe.Data with { Sources = [new("messages", folder)] } };
+        CamelsException refused = Assert.Throws<CamelsException>(() => Run(recipe, resume: false, stopAfter: int.MaxValue));
+        Assert.Equal(ExitCode.Usage, refused.Code);
+        Assert.Contains("whose files are the data", refused.Message);
+        Assert.Single(Directory.EnumerateFileSystemEntries(folder));
+        Assert.Equal(1, Run(recipe with { Output = Path.Combine(_folder, "data-run") }, resume: false, stopAfter: int.MaxValue).StepsDone);
+    }
+
+    [Fact]
+    public void A_run_folder_that_was_moved_and_paths_that_are_spelled_otherwise_resume()
+    {
+        Recipe recipe = RecipeFor("here", steps: 2);
+        Assert.True(Run(recipe, resume: false, stopAfter: 1).IsInterrupted);
+        Directory.Move(recipe.Output, Path.Combine(_folder, "there"));
+        Recipe moved = recipe with
+        {
+            Output = Path.Combine(_folder, "there"),
+            Model = recipe.Model with { Path = $"{_folder}/./base/" },
+            Data = recipe.Data with { Sources = [new("messages", $"{_folder}/base/../data.jsonl")] },
+        };
+        Assert.Equal(2, Run(moved, resume: true, stopAfter: int.MaxValue).StepsDone);
+    }
+
+    [Fact]
+    public void The_status_says_running_from_the_first_step_on()
+    {
+        Recipe recipe = RecipeFor("watched", steps: 2);
+        List<string> states = [];
+        CountingWatcher watcher = new(int.MaxValue)
+        {
+            OnStepped = () => states.Add(File.ReadAllText(Path.Combine(recipe.Output, "status.json"))),
+        };
+        _ = Run(recipe, resume: false, watcher, Device.OpenCpu(threads: 1));
+        Assert.All(states, status => Assert.Matches("\"state\": \"running\",\\s*\"step\": 0,\\s*\"steps\": 2", status));
+    }
+
+    [Fact]
     public void A_stop_while_data_are_prepared_stops_there()
     {
         Recipe recipe = RecipeFor("early", steps: 2);
@@ -95,6 +140,40 @@ public sealed partial class FinetuneRunTests
         Assert.Contains("step 2 was trained on other data", refused.Message);
         File.WriteAllLines(data, records);
         Assert.Equal(4, Run(recipe, resume: true, stopAfter: int.MaxValue).StepsDone);
+    }
+
+    // What is trained comes from the checkpoint; what is frozen, and the config, from the model's folder.
+    [Theory]
+    [InlineData(false, "model.safetensors", false)]
+    [InlineData(true, "model.safetensors", true)]
+    [InlineData(false, "config.json", true)]
+    public void A_changed_model_is_refused_where_a_run_goes_on_from_it(bool isFrozen, string file, bool isRefused)
+    {
+        Recipe recipe = RecipeFor("other model", steps: 2) with { Adapter = isFrozen ? new AdapterSettings { Targets = ["all"] } : null };
+        Assert.True(Run(recipe, resume: false, stopAfter: 1).IsInterrupted);
+        string path = Path.Combine(recipe.Model.Path!, file);
+        byte[] before = File.ReadAllBytes(path);
+        byte[] after = [.. before];
+        if (file == "config.json")
+        {
+            after = Encoding.UTF8.GetBytes(Regex.Replace(Encoding.UTF8.GetString(before), "\"rms_norm_eps\": [^,]*", "\"rms_norm_eps\": 0.5"));
+            Assert.NotEqual(before, after);
+        }
+        else
+        {
+            BitConverter.TryWriteBytes(after.AsSpan(^4), 0.25f);
+        }
+
+        File.WriteAllBytes(path, after);
+        if (isRefused)
+        {
+            CamelsException refused = Assert.Throws<CamelsException>(() => Run(recipe, resume: true, stopAfter: int.MaxValue));
+            Assert.Equal(ExitCode.Usage, refused.Code);
+            Assert.Matches("step 1 was trained on another model than .*base is now: its config", refused.Message);
+            File.WriteAllBytes(path, before);
+        }
+
+        Assert.Equal(2, Run(recipe, resume: true, stopAfter: int.MaxValue).StepsDone);
     }
 
     [Theory]

@@ -426,6 +426,8 @@ public sealed partial class FinetuneRunTests : IDisposable
 
         public Action OnNote { get; init; } = () => { };
 
+        public Action OnStepped { get; init; } = () => { };
+
         public void Note(string text)
         {
             Notes.Add(text);
@@ -442,6 +444,7 @@ public sealed partial class FinetuneRunTests : IDisposable
 
         public void Stepped(in StepResult result, long steps, double? validationLoss)
         {
+            OnStepped();
             if (++_steps >= stopAfter)
             {
                 _stop.Cancel();

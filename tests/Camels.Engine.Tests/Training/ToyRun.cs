@@ -60,7 +60,7 @@ internal sealed record ToyRun(string Model, string PrecisionName)
             Step(trainer, done, bytes);
             if (done < Steps)
             {
-                _ = writer.Save(RunState.ToWrite(trainer, ModelWeights.ToWrite(model, companionFolder: null), RunState.OriginOf(device, "recipe", "data")));
+                _ = writer.Save(RunState.ToWrite(trainer, ModelWeights.ToWrite(model, companionFolder: null), RunState.OriginOf(device, "recipe", "data", "base")));
             }
             else
             {
