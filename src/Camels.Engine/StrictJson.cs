@@ -18,9 +18,13 @@ public static class StrictJson
     /// <param name="path">The file.</param>
     /// <param name="maximumBytes">A longer file is refused unread.</param>
     /// <exception cref="CamelsException">The file is missing, unreadable, too long or not such a document: exit code 3.</exception>
-    public static JsonDocument ReadObject(string path, long maximumBytes)
+    public static JsonDocument ReadObject(string path, long maximumBytes) => ParseObject(ReadBytes(path, maximumBytes), path);
+
+    /// <summary>The document in a file's bytes, or in one <paramref name="line"/> of them, whose root is an object. The caller disposes it.</summary>
+    /// <exception cref="CamelsException">It is not such a document: exit code 3.</exception>
+    internal static JsonDocument ParseObject(byte[] utf8, string path, int? line = null)
     {
-        byte[] utf8 = ReadBytes(path, maximumBytes);
+        string place = line is null ? path : $"{path}, line {line}";
         try
         {
             JsonDocument document = JsonDocument.Parse(utf8, Options);
@@ -28,15 +32,15 @@ public static class StrictJson
             return document.RootElement.ValueKind == JsonValueKind.Object
                 ? document
                 : throw CamelsException.BadInput(
-                    $"{path} holds a JSON {document.RootElement.ValueKind.ToString().ToLowerInvariant()}, expected an object");
+                    $"{place} holds a JSON {document.RootElement.ValueKind.ToString().ToLowerInvariant()}, expected an object");
         }
         catch (JsonException problem)
         {
-            throw CamelsException.BadInput($"{path}, line {(problem.LineNumber ?? 0) + 1}: {WithoutPosition(problem.Message)}", problem);
+            throw CamelsException.BadInput($"{path}, line {(problem.LineNumber ?? 0) + (line ?? 1)}: {WithoutPosition(problem.Message)}", problem);
         }
         catch (InvalidOperationException problem)
         {
-            throw CamelsException.BadInput($"{path} holds text that is not valid UTF-8 or UTF-16", problem);
+            throw CamelsException.BadInput($"{place} holds text that is not valid UTF-8 or UTF-16", problem);
         }
     }
 

@@ -45,8 +45,9 @@ public sealed record CheckpointManifest(long Step, CheckpointOrigin Origin, IRea
         using JsonDocument document = StrictJson.ReadObject(path, MaximumBytes);
         JsonFields fields = new(document.RootElement, path);
         fields.Require("format", fields.Text("format") == Format, $"\"{Format}\"");
-        string Text(string name) => fields.Text(name) ?? throw fields.Refused(name, "a string");
-        CheckpointOrigin origin = new(Text("device"), Text("kernel_path"), Text("instruction_set"), Text("recipe"), Text("data"), Text("base"));
+        CheckpointOrigin origin = new(
+            fields.RequiredText("device"), fields.RequiredText("kernel_path"), fields.RequiredText("instruction_set"), fields.RequiredText("recipe"),
+            fields.RequiredText("data"), fields.RequiredText("base"));
         return new CheckpointManifest(
             fields.Integer64("step", 0, LargestNumber), origin, [.. fields.Objects("files").Select(ReadFile)]);
     }
@@ -89,10 +90,10 @@ public sealed record CheckpointManifest(long Step, CheckpointOrigin Origin, IRea
 
     private static WrittenFile ReadFile(JsonFields fields)
     {
-        string path = fields.Text("path") ?? throw fields.Refused("path", "a string");
+        string path = fields.RequiredText("path");
         bool isInside = path.Length > 0 && path.IndexOfAny(['\\', ':', '\0']) < 0 && !path.Split('/').Any(part => part is "" or "." or "..");
         fields.Require("path", isInside, "a path inside the checkpoint");
-        string sha256 = fields.Text("sha256") ?? throw fields.Refused("sha256", "a string");
+        string sha256 = fields.RequiredText("sha256");
         return new WrittenFile(path, fields.Integer64("bytes", 0, LargestNumber), sha256);
     }
 }

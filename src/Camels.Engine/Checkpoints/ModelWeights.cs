@@ -54,6 +54,7 @@ public static class ModelWeights
                 continue;
             }
 
+            stored.RequireShape([.. parameter.Extents]);
             stored.Read(stream, parameter.Weight);
             if (parameter.Master.DType != parameter.Weight.DType)
             {

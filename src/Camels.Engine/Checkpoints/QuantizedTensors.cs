@@ -23,6 +23,7 @@ internal static class QuantizedTensors
     {
         if (weight.Type != StoredType.U8)
         {
+            weight.RequireShape([.. parameter.Extents]);
             Quantize(stream, parameter, weight);
             return;
         }

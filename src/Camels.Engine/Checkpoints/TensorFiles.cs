@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Text.Json;
 
 namespace Camels.Engine.Checkpoints;
@@ -114,15 +115,15 @@ public sealed class TensorFiles : IDisposable
         {
             string? file = entry.Value.ValueKind == JsonValueKind.String ? entry.Value.GetString() : null;
             fileOfTensor[entry.Name] = IsPlainName(file)
-                ? file!
+                ? file
                 : throw CamelsException.BadInput($"{index}: the file of '{entry.Name}' is not the name of a .safetensors or .bin file beside the index");
         }
 
         return fileOfTensor;
     }
 
-    // A name that could lead out of the folder is refused, on every system by the separators of all.
-    private static bool IsPlainName(string? file) =>
+    /// <summary>False for a name that could lead out of the folder, on every system by the separators of all.</summary>
+    internal static bool IsPlainName([NotNullWhen(true)] string? file) =>
         Path.GetExtension(file) is ".safetensors" or ".bin" && file.AsSpan().IndexOfAny("/\\:\0") < 0;
 
     private void Add(ITensorFile file)

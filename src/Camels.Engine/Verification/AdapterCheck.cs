@@ -1,4 +1,3 @@
-using System.Text.Json;
 using Camels.Engine.Checkpoints;
 using Camels.Engine.Models;
 using Camels.Engine.Parameters;
@@ -16,7 +15,7 @@ internal static class AdapterCheck
     public static void Run(GoldenCase goldenCase, HuggingFaceFolder files, Device device, CheckReport report)
     {
         using AdapterFolder adapter = AdapterFolder.Open(goldenCase.Folder);
-        bool isQuantized = goldenCase.Manifest.TryGetProperty("quantised_base", out JsonElement flag) && flag.ValueKind == JsonValueKind.True;
+        bool isQuantized = goldenCase.Manifest.Flag("quantised_base", missing: false);
         TensorFiles weights = isQuantized ? goldenCase.OpenFile(QuantizedName) : files.Weights;
         ILanguageModel Open(Precision precision)
         {
@@ -38,23 +37,24 @@ internal static class AdapterCheck
 
     private static void CheckTraining(GoldenCase goldenCase, Func<Precision, ILanguageModel> open, Device device, CheckReport report)
     {
-        string batch = goldenCase.Manifest.GetProperty("grads_batch").GetString()!;
-        double tolerance = TrainingCheck.Tolerance(goldenCase, "grads", "rel_to_max_per_tensor");
+        string batch = goldenCase.BatchName(goldenCase.Manifest, "grads_batch");
+        double tolerance = goldenCase.Tolerance("grads", "rel_to_max_per_tensor");
         using (TrainingCheck.GoldenRun run = new(goldenCase, open, device, new TrainingRecipe(), [batch], decays: null))
         {
             _ = run.Trainer.Accumulate(step: 0, out _, out _);
             TrainingCheck.CompareGradients(
                 new TrainingCheck.Noise(goldenCase), report, goldenCase.OpenFile("grads.safetensors"), run.Trainer, tolerance, Prefix);
-            double expected = GoldenCase.Values(goldenCase.Outputs.Get($"{batch}.grad_norm"))[0];
+            double expected = GoldenCase.Scalar(goldenCase.Outputs.Get($"{batch}.grad_norm"));
             report.Add($"{batch}.grad_norm", Errors.Relative(run.Trainer.Optimizer.GradientNorm(), expected), tolerance);
         }
 
-        JsonElement train = goldenCase.Manifest.GetProperty("train");
-        TrainingRecipe recipe = TrainingCheck.RecipeOf(train) with { WeightDecay = train.GetProperty("weight_decay").GetDouble(), ClipNorm = 0 };
-        string[] batches = [.. train.GetProperty("steps").EnumerateArray().Select(s => s.GetProperty("batch").GetString()!)];
-        using TrainingCheck.GoldenRun steps = new(goldenCase, open, device, recipe, batches, decays: null);
-        TrainingCheck.CheckSteps(goldenCase, report, "train_wd0", steps.Trainer, train.GetProperty("steps"), 2 * TrainingCheck.Tolerance(goldenCase, "loss", "rel"));
-        TrainingCheck.CompareWeights(goldenCase, report, "train_wd0", goldenCase.OpenFile("train_wd0.safetensors"), steps.Trainer, Prefix);
+        JsonFields train = goldenCase.Manifest.RequiredObject("train");
+        TrainingRecipe recipe = TrainingCheck.RecipeOf(train) with { WeightDecay = train.RequiredNumber("weight_decay"), ClipNorm = 0 };
+        IReadOnlyList<JsonFields> steps = TrainingCheck.StepsOf(train);
+        string[] batches = [.. steps.Select(step => goldenCase.BatchName(step, "batch"))];
+        using TrainingCheck.GoldenRun trained = new(goldenCase, open, device, recipe, batches, decays: null);
+        TrainingCheck.CheckSteps(goldenCase, report, "train_wd0", trained.Trainer, steps, 2 * goldenCase.Tolerance("loss", "rel"));
+        TrainingCheck.CompareWeights(goldenCase, report, "train_wd0", goldenCase.OpenFile("train_wd0.safetensors"), trained.Trainer, Prefix);
     }
 
     // The base's weights as the model holds them, NF4 expanded, with the products added; then a model without adapters computes with them.
@@ -90,9 +90,11 @@ internal static class AdapterCheck
         const string WeightPrefix = "merged_weight/";
         foreach (StoredTensor expected in goldenCase.Outputs.Tensors.Where(t => t.Name.StartsWith(WeightPrefix, StringComparison.Ordinal)))
         {
-            double[] actual = GoldenCase.Values(files.Weight(expected.Name[WeightPrefix.Length..]));
-            double error = Errors.RelativeToMaximum(actual, GoldenCase.Values(expected));
-            report.Add(expected.Name, error, TrainingCheck.Tolerance(goldenCase, "merged_weight", "rel_to_max"), $"{actual.Length} values");
+            StoredTensor merged = HuggingFaceFolder.Find(files.Weights, expected.Name[WeightPrefix.Length..], files.Config.Family)
+                ?? throw GoldenCase.Refused(expected, "is of no weight of the model");
+            double[] wanted = GoldenCase.Values(expected, [.. merged.Shape.Select(size => (int)size)]);
+            double error = Errors.RelativeToMaximum(GoldenCase.Values(merged), wanted);
+            report.Add(expected.Name, error, goldenCase.Tolerance("merged_weight", "rel_to_max"), $"{wanted.Length} values");
         }
 
         ILanguageModel Open(Precision precision)
@@ -104,6 +106,6 @@ internal static class AdapterCheck
 
         using ForwardCheck forward = new(goldenCase, Open, Precision.Fp32, device, report);
         forward.CompareLogits(
-            "merged.full.logits", "merged.full.logits", "full.", forward.Forward(goldenCase.Rows("full.")).Logits, forward.Tolerance("logits", "rel_to_max"));
+            "merged.full.logits", "merged.full.logits", "full.", forward.Forward(forward.Rows("full.")).Logits, goldenCase.Tolerance("logits", "rel_to_max"));
     }
 }

@@ -1,4 +1,3 @@
-using System.Text.Json;
 using Camels.Engine.Checkpoints;
 using Camels.Engine.Models;
 using Camels.Engine.Parameters;
@@ -20,13 +19,13 @@ public static class ModelCheck
     {
         using GoldenCase goldenCase = GoldenCase.Open(golden);
         CheckReport report = new();
-        if (goldenCase.Manifest.TryGetProperty("clip_grad_norm", out _))
+        if (!goldenCase.Manifest.IsMissing("clip_grad_norm"))
         {
             AdamWCheck.Run(goldenCase, device, report);
             return report;
         }
 
-        if (goldenCase.Manifest.TryGetProperty("case", out JsonElement name) && name.GetString() == "nf4")
+        if (goldenCase.Manifest.Text("case") == "nf4")
         {
             Nf4Check.Run(goldenCase, device, report);
             return report;
@@ -60,9 +59,9 @@ public static class ModelCheck
 
     private static string FindModel(GoldenCase goldenCase)
     {
-        string parent = Path.GetDirectoryName(Path.GetFullPath(goldenCase.Folder))!;
+        string parent = Path.GetDirectoryName(Path.GetFullPath(Path.TrimEndingDirectorySeparator(goldenCase.Folder)))!;
         List<string> candidates = [goldenCase.Folder, parent];
-        if (goldenCase.Manifest.TryGetProperty("base_case", out JsonElement baseCase) && baseCase.GetString() is string name)
+        if (goldenCase.Manifest.Text("base_case") is string name)
         {
             candidates.Add(Path.Combine(parent, name));
         }

@@ -17,20 +17,21 @@ namespace Camels.Engine.Verification;
 /// </remarks>
 public sealed class TokenizerCheck
 {
+    private const long MaximumBytes = 1 << 28;
     private const string FastReason = "not checked: it describes another implementation, on tokenizer.json; tokenizer.model wins over it";
 
     private readonly ITokenizer _tokenizer;
     private readonly bool _isPlain;
-    private readonly List<JsonElement> _strings;
+    private readonly List<JsonFields> _strings;
     private readonly HashSet<string> _fields;
     private readonly CheckReport _report = new();
 
-    private TokenizerCheck(string folder, List<JsonElement> strings)
+    private TokenizerCheck(string folder, List<JsonFields> strings)
     {
         _tokenizer = TokenizerFiles.Load(folder);
         _isPlain = _tokenizer is SentencePieceTokenizer && !TokenizerFiles.HasSettings(folder);
         _strings = strings;
-        _fields = [.. strings.SelectMany(golden => golden.EnumerateObject().Select(field => field.Name))];
+        _fields = [.. strings.SelectMany(golden => golden.Names)];
     }
 
     /// <summary>Checks every string of a golden file.</summary>
@@ -81,10 +82,10 @@ public sealed class TokenizerCheck
 
     private int[] Bos => _tokenizer is { AddsBos: true, BosId: int bos } ? [bos] : [];
 
-    private void Compare<T>(string field, Func<JsonElement, T> expected, Func<JsonElement, T> given) where T : notnull =>
+    private void Compare<T>(string field, Func<JsonFields, T> expected, Func<JsonFields, T> given) where T : notnull =>
         Compare(field, field, expected, given);
 
-    private void Compare<T>(string name, string field, Func<JsonElement, T> expected, Func<JsonElement, T> given) where T : notnull
+    private void Compare<T>(string name, string field, Func<JsonFields, T> expected, Func<JsonFields, T> given) where T : notnull
     {
         if (!_fields.Contains(field))
         {
@@ -94,13 +95,13 @@ public sealed class TokenizerCheck
 
         int differing = 0;
         string note = string.Create(CultureInfo.InvariantCulture, $"{_strings.Count} strings");
-        foreach (JsonElement golden in _strings)
+        foreach (JsonFields golden in _strings)
         {
             string wanted = Written(expected(golden));
             string found = Written(given(golden));
             if (wanted != found && differing++ == 0)
             {
-                note += $"; first difference in {Excerpt(golden.GetProperty("text").GetRawText(), 0)}: {Difference(found, wanted)}";
+                note += $"; first difference in {golden.Shown("text")}: {Difference(found, wanted)}";
             }
         }
 
@@ -109,7 +110,7 @@ public sealed class TokenizerCheck
 
     private void Skip(string field) => _report.AddAbsent(field, _fields.Contains(field) ? FastReason : "not in this case");
 
-    private int[] Encode(JsonElement golden, ITokenizer tokenizer, bool special)
+    private int[] Encode(JsonFields golden, ITokenizer tokenizer, bool special)
     {
         List<int> ids = [.. Bos];
         tokenizer.Encode(Text(golden, "text"), ids, isStart: true, parseSpecial: special);
@@ -124,20 +125,18 @@ public sealed class TokenizerCheck
     }
 
     // The field itself, or where it is left out the ids without their BOS.
-    private int[] Plain(JsonElement golden, string field)
+    private int[] Plain(JsonFields golden, string field)
     {
         int[] ids = Ids(golden, field, "ids");
-        return !golden.TryGetProperty(field, out _) && ids.AsSpan().StartsWith(Bos) ? ids[Bos.Length..] : ids;
+        return golden.IsMissing(field) && ids.AsSpan().StartsWith(Bos) ? ids[Bos.Length..] : ids;
     }
 
-    private static int[] Ids(JsonElement golden, string field, string? otherwise = null) =>
-        [.. Field(golden, field, otherwise).EnumerateArray().Select(id => id.GetInt32())];
+    private static int[] Ids(JsonFields golden, string field, string? otherwise = null) =>
+        golden.IntegerList(Present(golden, field, otherwise), int.MinValue, int.MaxValue);
 
-    private static string Text(JsonElement golden, string field, string? otherwise = null) =>
-        Field(golden, field, otherwise).GetString() ?? throw new FormatException($"{field} is null");
+    private static string Text(JsonFields golden, string field, string? otherwise = null) => golden.RequiredText(Present(golden, field, otherwise));
 
-    private static JsonElement Field(JsonElement golden, string field, string? otherwise) =>
-        golden.TryGetProperty(field, out JsonElement value) ? value : golden.GetProperty(otherwise ?? field);
+    private static string Present(JsonFields golden, string field, string? otherwise) => golden.IsMissing(field) ? otherwise ?? field : field;
 
     private static string Written(object value) => value as string ?? string.Join(' ', (int[])value);
 
@@ -149,54 +148,37 @@ public sealed class TokenizerCheck
 
     private static string Excerpt(string text, int at) => text.Length - at <= 60 ? text[at..] : text.Substring(at, 60) + "…";
 
-    private static List<JsonElement> ReadGolden(string path)
+    private static List<JsonFields> ReadGolden(string path)
     {
-        List<JsonElement> strings = [];
-        int number = 0;
-        try
+        List<JsonFields> strings = [];
+        using StreamReader reader = new(new MemoryStream(StrictJson.ReadBytes(path, MaximumBytes)), Encoding.UTF8);
+        for (int number = 1; reader.ReadLine() is string line; number++)
         {
-            foreach (string line in File.ReadLines(path, Encoding.UTF8))
+            if (line.Length > 0)
             {
-                number++;
-                if (line.Length > 0)
-                {
-                    strings.Add(Validated(line));
-                }
+                using JsonDocument document = StrictJson.ParseObject(Encoding.UTF8.GetBytes(line), path, number);
+                strings.Add(Validated(new JsonFields(document.RootElement.Clone(), $"{path}, line {number}")));
             }
-        }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
-        {
-            throw CamelsException.BadInput($"{path} cannot be read: {exception.Message}", exception);
-        }
-        catch (Exception exception)
-            when (exception is JsonException or InvalidOperationException or KeyNotFoundException or FormatException)
-        {
-            throw CamelsException.BadInput($"{path}, line {number} is no golden vector of a tokenizer: {exception.Message}", exception);
         }
 
         return strings;
     }
 
-    // Every field that is read later is read here once, so that a wrong type is found where the line number is known.
-    private static JsonElement Validated(string line)
+    // Every field that is read later is read here once: a wrong type is refused before anything is compared.
+    private static JsonFields Validated(JsonFields golden)
     {
-        using JsonDocument document = JsonDocument.Parse(line, StrictJson.Options);
-        JsonElement golden = document.RootElement.Clone();
-        _ = Text(golden, "text");
-        foreach (JsonProperty field in golden.EnumerateObject())
+        foreach (string field in golden.Names.Concat(["text", "ids", "decoded"]))
         {
-            if (field.Name.Contains("ids", StringComparison.Ordinal))
+            if (field.Contains("ids", StringComparison.Ordinal))
             {
-                _ = Ids(golden, field.Name);
+                _ = Ids(golden, field);
             }
-            else if (field.Name.Contains("decoded", StringComparison.Ordinal))
+            else if (field == "text" || field.Contains("decoded", StringComparison.Ordinal))
             {
-                _ = Text(golden, field.Name);
+                _ = Text(golden, field);
             }
         }
 
-        _ = Ids(golden, "ids");
-        _ = Text(golden, "decoded");
         return golden;
     }
 }

@@ -1,4 +1,3 @@
-using System.Text.Json;
 using Camels.Engine.Checkpoints;
 using Camels.Engine.Models;
 using Camels.Engine.Parameters;
@@ -16,15 +15,16 @@ internal static class TrainingCheck
     {
         CheckGradients(goldenCase, open, device, report);
         CheckGradientNorm(goldenCase, open, device, report, "left");
-        if (goldenCase.Manifest.TryGetProperty("train", out JsonElement train))
+        if (goldenCase.Manifest.Object("train") is JsonFields train)
         {
-            foreach (JsonProperty variant in train.GetProperty("variants").EnumerateObject())
+            JsonFields variants = train.RequiredObject("variants");
+            foreach (string variant in variants.Names)
             {
-                CheckVariant(goldenCase, open, device, report, train, variant);
+                CheckVariant(goldenCase, open, device, report, train, variant, variants.RequiredObject(variant));
             }
         }
 
-        if (goldenCase.Manifest.TryGetProperty("finetune", out JsonElement finetune))
+        if (goldenCase.Manifest.Object("finetune") is JsonFields finetune)
         {
             CheckFinetune(goldenCase, open, device, report, finetune);
         }
@@ -32,19 +32,19 @@ internal static class TrainingCheck
 
     private static void CheckGradients(GoldenCase goldenCase, Func<Precision, ILanguageModel> open, Device device, CheckReport report)
     {
-        if (!goldenCase.Manifest.TryGetProperty("grads", out JsonElement entry))
+        if (goldenCase.Manifest.Object("grads") is not JsonFields entry)
         {
             report.AddAbsent("grads");
             return;
         }
 
-        string batch = entry.GetProperty("batch").GetString()!;
+        string batch = goldenCase.BatchName(entry, "batch");
         using GoldenRun run = new(goldenCase, open, device, new TrainingRecipe(), [batch], decays: null);
         double loss = run.Trainer.Accumulate(step: 0, out _, out _);
-        report.Add($"grads ({batch}) loss", Errors.Relative(loss, entry.GetProperty("loss").GetDouble()), Tolerance(goldenCase, "loss", "rel"));
+        report.Add($"grads ({batch}) loss", Errors.Relative(loss, entry.RequiredNumber("loss")), goldenCase.Tolerance("loss", "rel"));
         CheckNorm(goldenCase, report, batch, run.Trainer.Optimizer.GradientNorm());
-        TensorFiles expected = goldenCase.OpenFile(entry.GetProperty("file").GetString()!);
-        CompareGradients(new Noise(goldenCase), report, expected, run.Trainer, Tolerance(goldenCase, "grads", "rel_to_max_per_tensor"));
+        TensorFiles expected = goldenCase.OpenNamed(entry, "file");
+        CompareGradients(new Noise(goldenCase), report, expected, run.Trainer, goldenCase.Tolerance("grads", "rel_to_max_per_tensor"));
     }
 
     private static void CheckGradientNorm(GoldenCase goldenCase, Func<Precision, ILanguageModel> open, Device device, CheckReport report, string batch)
@@ -63,79 +63,79 @@ internal static class TrainingCheck
     {
         if (goldenCase.Outputs.Find($"{batch}.grad_norm") is StoredTensor stored)
         {
-            report.Add($"{batch}.grad_norm", Errors.Relative(norm, GoldenCase.Values(stored)[0]), Tolerance(goldenCase, "grad_norm", "rel"));
+            report.Add($"{batch}.grad_norm", Errors.Relative(norm, GoldenCase.Scalar(stored)), goldenCase.Tolerance("grad_norm", "rel"));
         }
     }
 
     private static void CheckVariant(
-        GoldenCase goldenCase, Func<Precision, ILanguageModel> open, Device device, CheckReport report, JsonElement train, JsonProperty variant)
+        GoldenCase goldenCase, Func<Precision, ILanguageModel> open, Device device, CheckReport report, JsonFields train, string variant, JsonFields settings)
     {
-        JsonElement settings = variant.Value;
-        JsonElement decay = settings.GetProperty("decay_parameters");
-        HashSet<string>? decaying = decay.ValueKind == JsonValueKind.Array ? [.. decay.EnumerateArray().Select(e => e.GetString()!)] : null;
+        HashSet<string>? decaying = settings.IsList("decay_parameters") ? [.. settings.Texts("decay_parameters")] : null;
+        settings.Require("decay_parameters", decaying is not null || settings.Text("decay_parameters") is null or "all", "\"all\" or a list of parameters");
         TrainingRecipe recipe = RecipeOf(train) with
         {
-            WeightDecay = settings.GetProperty("weight_decay").GetDouble(),
-            ClipNorm = OptionalNumber(settings, "max_grad_norm"),
+            WeightDecay = settings.RequiredNumber("weight_decay"),
+            ClipNorm = settings.Number("max_grad_norm", missing: 0),
         };
-        string[] batches = [.. settings.GetProperty("steps").EnumerateArray().Select(s => s.GetProperty("batch").GetString()!)];
+        IReadOnlyList<JsonFields> steps = StepsOf(settings);
+        string[] batches = [.. steps.Select(step => goldenCase.BatchName(step, "batch"))];
         using GoldenRun run = new(goldenCase, open, device, recipe, batches, p => decaying?.Contains(p.Name) ?? true);
-        CheckSteps(goldenCase, report, $"train_{variant.Name}", run.Trainer, settings.GetProperty("steps"), Tolerance(goldenCase, "train_loss", "rel"));
+        CheckSteps(goldenCase, report, $"train_{variant}", run.Trainer, steps, goldenCase.Tolerance("train_loss", "rel"));
 
-        TensorFiles expected = goldenCase.OpenFile(settings.GetProperty("file").GetString()!);
-        CompareWeights(goldenCase, report, $"train_{variant.Name}", expected, run.Trainer);
-        double tolerance = Tolerance(goldenCase, "adamw_state", "rel_to_max_per_tensor");
+        TensorFiles expected = goldenCase.OpenNamed(settings, "file");
+        CompareWeights(goldenCase, report, $"train_{variant}", expected, run.Trainer);
+        double tolerance = goldenCase.Tolerance("adamw_state", "rel_to_max_per_tensor");
         Noise noise = new(goldenCase);
-        CompareState(noise, report, $"train_{variant.Name} ", "exp_avg/", expected, run.Trainer, p => p.FirstMoment, tolerance);
-        CompareState(noise, report, $"train_{variant.Name} ", "exp_avg_sq/", expected, run.Trainer, p => p.SecondMoment, tolerance);
+        CompareState(noise, report, $"train_{variant} ", "exp_avg/", expected, run.Trainer, p => p.FirstMoment, tolerance);
+        CompareState(noise, report, $"train_{variant} ", "exp_avg_sq/", expected, run.Trainer, p => p.SecondMoment, tolerance);
     }
 
     private static void CheckFinetune(
-        GoldenCase goldenCase, Func<Precision, ILanguageModel> open, Device device, CheckReport report, JsonElement finetune)
+        GoldenCase goldenCase, Func<Precision, ILanguageModel> open, Device device, CheckReport report, JsonFields finetune)
     {
-        JsonElement steps = finetune.GetProperty("steps");
+        IReadOnlyList<JsonFields> steps = StepsOf(finetune);
         TrainingRecipe recipe = RecipeOf(finetune) with
         {
-            WeightDecay = finetune.GetProperty("weight_decay").GetDouble(),
-            ClipNorm = OptionalNumber(finetune, "max_grad_norm"),
+            WeightDecay = finetune.RequiredNumber("weight_decay"),
+            ClipNorm = finetune.Number("max_grad_norm", missing: 0),
         };
-        string[] batches = [.. Enumerable.Repeat("", steps.GetArrayLength())];
+        string[] batches = [.. Enumerable.Repeat("", steps.Count)];
         using GoldenRun run = new(goldenCase, open, device, recipe, batches, decays: null);
-        CheckSteps(goldenCase, report, "finetune", run.Trainer, steps, Tolerance(goldenCase, "finetune_loss", "rel"));
+        CheckSteps(goldenCase, report, "finetune", run.Trainer, steps, goldenCase.Tolerance("finetune_loss", "rel"));
     }
 
     internal static void CheckSteps(
-        GoldenCase goldenCase, CheckReport report, string name, Trainer trainer, JsonElement steps, double lossTolerance)
+        GoldenCase goldenCase, CheckReport report, string name, Trainer trainer, IReadOnlyList<JsonFields> steps, double lossTolerance)
     {
         double worstLoss = 0;
         double worstNorm = 0;
         double worstRate = 0;
-        foreach (JsonElement step in steps.EnumerateArray())
+        foreach (JsonFields step in steps)
         {
             StepResult result = trainer.Step();
-            worstLoss = Errors.Larger(worstLoss, Errors.Relative(result.Loss, step.GetProperty("loss").GetDouble()));
-            worstNorm = Errors.Larger(worstNorm, Errors.Relative(result.GradientNorm, step.GetProperty("grad_norm").GetDouble()));
-            worstRate = Errors.Larger(worstRate, Errors.Relative(result.LearningRate, step.GetProperty("lr").GetDouble()));
+            worstLoss = Errors.Larger(worstLoss, Errors.Relative(result.Loss, step.RequiredNumber("loss")));
+            worstNorm = Errors.Larger(worstNorm, Errors.Relative(result.GradientNorm, step.RequiredNumber("grad_norm")));
+            worstRate = Errors.Larger(worstRate, Errors.Relative(result.LearningRate, step.RequiredNumber("lr")));
         }
 
-        string note = $"{steps.GetArrayLength()} steps";
+        string note = $"{steps.Count} steps";
         report.Add($"{name} losses", worstLoss, lossTolerance, note);
-        report.Add($"{name} gradient norms", worstNorm, goldenCase.Number("tolerance", "grad_norm", "rel") ?? lossTolerance, note);
+        report.Add($"{name} gradient norms", worstNorm, goldenCase.FindTolerance("grad_norm", "rel") ?? lossTolerance, note);
         report.Add($"{name} learning rates", worstRate, 1e-12, note);
     }
 
     internal static void CompareWeights(
         GoldenCase goldenCase, CheckReport report, string name, TensorFiles expected, Trainer trainer, string prefix = "")
     {
-        double absolute = Tolerance(goldenCase, "train_weights", "atol");
-        double relative = Tolerance(goldenCase, "train_weights", "rtol");
+        double absolute = goldenCase.Tolerance("train_weights", "atol");
+        double relative = goldenCase.Tolerance("train_weights", "rtol");
         long outside = 0;
         long all = 0;
         double largest = 0;
         Noise noise = new(goldenCase);
         foreach (Parameter parameter in trainer.Optimizer.Parameters)
         {
-            double[] wanted = GoldenCase.Values(expected.Get(prefix + parameter.Name));
+            double[] wanted = GoldenCase.Values(expected.Get(prefix + parameter.Name), [.. parameter.Extents]);
             double[] actual = noise.Masked(parameter.Name, DeviceNumbers.Read(trainer.Pass.Stream, parameter.Master), wanted);
             for (int i = 0; i < wanted.Length; i++)
             {
@@ -148,8 +148,8 @@ internal static class TrainingCheck
         }
 
         double share = (double)outside / all;
-        report.Add($"{name} weights outside", share, 1 - Tolerance(goldenCase, "train_weights", "fraction_within"), $"{outside} of {all} values");
-        report.Add($"{name} weights, largest error", largest, Tolerance(goldenCase, "train_weights", "max_abs"), $"{trainer.Optimizer.Parameters.Count} tensors");
+        report.Add($"{name} weights outside", share, 1 - goldenCase.Tolerance("train_weights", "fraction_within"), $"{outside} of {all} values");
+        report.Add($"{name} weights, largest error", largest, goldenCase.Tolerance("train_weights", "max_abs"), $"{trainer.Optimizer.Parameters.Count} tensors");
     }
 
     private static void CompareState(
@@ -166,8 +166,9 @@ internal static class TrainingCheck
         double worst = 0;
         foreach (string name in names)
         {
-            Parameter parameter = trainer.Optimizer.Parameters.Single(p => p.Name == name);
-            worst = Errors.Larger(worst, Error(noise, trainer, name, tensorOf(parameter), expected.Get(prefix + name)));
+            StoredTensor stored = expected.Get(prefix + name);
+            Parameter parameter = trainer.Optimizer.Parameters.FirstOrDefault(p => p.Name == name) ?? throw GoldenCase.Refused(stored, "is of no parameter of the model");
+            worst = Errors.Larger(worst, Error(noise, trainer, name, parameter, tensorOf(parameter), stored));
         }
 
         report.Add(checkPrefix + prefix, worst, tolerance, $"{names.Length} tensors");
@@ -185,7 +186,7 @@ internal static class TrainingCheck
             }
             else if (trainer.Optimizer.Parameters.FirstOrDefault(p => prefix + p.Name == tensor.Name) is Parameter parameter)
             {
-                report.Add(check, Error(noise, trainer, tensor.Name, parameter.Gradient, tensor), tolerance);
+                report.Add(check, Error(noise, trainer, tensor.Name, parameter, parameter.Gradient, tensor), tolerance);
             }
             else
             {
@@ -195,69 +196,55 @@ internal static class TrainingCheck
     }
 
     // Zero where nothing of the parameter is to be compared.
-    private static double Error(Noise noise, Trainer trainer, string parameter, Tensor actual, StoredTensor expected)
+    private static double Error(Noise noise, Trainer trainer, string name, Parameter parameter, Tensor actual, StoredTensor expected)
     {
-        double[] wanted = GoldenCase.Values(expected);
-        return Errors.RelativeToMaximum(noise.Masked(parameter, DeviceNumbers.Read(trainer.Pass.Stream, actual), wanted), wanted);
+        double[] wanted = GoldenCase.Values(expected, [.. parameter.Extents]);
+        return Errors.RelativeToMaximum(noise.Masked(name, DeviceNumbers.Read(trainer.Pass.Stream, actual), wanted), wanted);
     }
 
-    internal static double Tolerance(GoldenCase goldenCase, string entry, string measure) => goldenCase.Number("tolerance", entry, measure)
-        ?? throw CamelsException.BadInput($"{goldenCase.Folder}/manifest.json names no tolerance {entry}.{measure}");
-
-    private static double OptionalNumber(JsonElement settings, string name) =>
-        settings.TryGetProperty(name, out JsonElement value) && value.ValueKind == JsonValueKind.Number ? value.GetDouble() : 0;
-
-    internal static TrainingRecipe RecipeOf(JsonElement settings)
+    internal static IReadOnlyList<JsonFields> StepsOf(JsonFields settings)
     {
-        JsonElement betas = settings.GetProperty("betas");
+        IReadOnlyList<JsonFields> steps = settings.Objects("steps");
+        settings.Require("steps", steps.Count > 0, "at least one step");
+        return steps;
+    }
+
+    internal static TrainingRecipe RecipeOf(JsonFields settings)
+    {
         return new TrainingRecipe
         {
-            LearningRate = settings.GetProperty("lr").GetDouble(),
+            LearningRate = settings.RequiredNumber("lr"),
             Schedule = ScheduleKind.Linear,
-            WarmupSteps = settings.GetProperty("num_warmup_steps").GetInt32(),
-            Steps = settings.GetProperty("num_training_steps").GetInt32(),
-            Adam = new AdamRecipe
-            {
-                Beta1 = betas[0].GetDouble(),
-                Beta2 = betas[1].GetDouble(),
-                Epsilon = settings.GetProperty("eps").GetDouble(),
-            },
+            WarmupSteps = settings.Integer("num_warmup_steps", 0, int.MaxValue),
+            Steps = settings.Integer("num_training_steps", 0, int.MaxValue),
+            Adam = AdamOf(settings, settings.RequiredNumber("eps")),
         };
+    }
+
+    internal static AdamRecipe AdamOf(JsonFields settings, double epsilon)
+    {
+        double[] betas = settings.Numbers("betas");
+        settings.Require("betas", betas.Length == 2, "two numbers");
+        return new AdamRecipe { Beta1 = betas[0], Beta2 = betas[1], Epsilon = epsilon };
     }
 
     /// <summary>
     /// The elements whose gradient is zero in exact arithmetic (attention's key biases): what the reference stores there is rounding noise,
     /// which AdamW turns into whole steps.
     /// </summary>
-    internal sealed class Noise
+    internal sealed class Noise(GoldenCase goldenCase)
     {
-        private readonly HashSet<string> _whole = [];
-        private readonly Dictionary<string, int[]> _elements = [];
+        private readonly HashSet<string> _whole =
+            goldenCase.Manifest.Object("grads") is JsonFields grads && !grads.IsMissingOrNull("structurally_zero") ? [.. grads.Texts("structurally_zero")] : [];
 
-        public Noise(GoldenCase goldenCase)
-        {
-            if (!goldenCase.Manifest.TryGetProperty("grads", out JsonElement grads))
-            {
-                return;
-            }
-
-            if (grads.TryGetProperty("structurally_zero", out JsonElement names))
-            {
-                _whole.UnionWith(names.EnumerateArray().Select(name => name.GetString()!));
-            }
-
-            if (grads.TryGetProperty("structurally_zero_elements", out JsonElement lists))
-            {
-                _elements = lists.EnumerateObject().ToDictionary(list => list.Name, list => (int[])[.. list.Value.EnumerateArray().Select(i => i.GetInt32())]);
-            }
-        }
+        private readonly JsonFields? _elements = goldenCase.Manifest.Object("grads")?.Object("structurally_zero_elements");
 
         /// <summary>True where nothing of the parameter is to be compared.</summary>
         public bool IsAll(string name) => _whole.Contains(name);
 
         /// <summary>The elements of a parameter of <paramref name="length"/> that are not to be compared.</summary>
         public IEnumerable<int> Of(string name, int length) =>
-            IsAll(name) ? Enumerable.Range(0, length) : _elements.GetValueOrDefault(name, []);
+            IsAll(name) ? Enumerable.Range(0, length) : _elements?.Integers(name, 0, length - 1).Distinct() ?? [];
 
         /// <summary>The values found, with those expected where nothing is to be compared.</summary>
         public double[] Masked(string name, double[] actual, double[] expected)
@@ -280,7 +267,7 @@ internal static class TrainingCheck
             GoldenCase goldenCase, Func<Precision, ILanguageModel> open, Device device, TrainingRecipe recipe, string[] batches, Func<Parameter, bool>? decays)
         {
             _model = open(Precision.Fp32);
-            GoldenRow[][] rows = [.. batches.Select(b => goldenCase.Rows(b.Length == 0 ? "" : b + "."))];
+            GoldenRow[][] rows = [.. batches.Select(b => goldenCase.Rows(b.Length == 0 ? "" : b + ".", _model.Config))];
             TrainerSettings settings = new(recipe with { BatchSize = rows.Max(r => r.Length) }, Lanes, LanesPerCall: 0, recipe.Steps ?? 1);
             Trainer = new Trainer(_model, device, settings, new GoldenRows(rows), decays: decays);
         }
