@@ -19,15 +19,16 @@ public static class ModelCheck
     {
         using GoldenCase goldenCase = GoldenCase.Open(golden);
         CheckReport report = new();
-        if (!goldenCase.Manifest.IsMissing("clip_grad_norm"))
+        bool isOptimizer = !goldenCase.Manifest.IsMissing("clip_grad_norm");
+        if (isOptimizer || goldenCase.Manifest.Text("case") == "nf4")
         {
-            AdamWCheck.Run(goldenCase, device, report);
-            return report;
-        }
+            if (model is not null)
+            {
+                throw CamelsException.Usage($"--model {model}: {golden} is a case of {(isOptimizer ? "an optimizer" : "number formats")}, which has no model; leave --model out");
+            }
 
-        if (goldenCase.Manifest.Text("case") == "nf4")
-        {
-            Nf4Check.Run(goldenCase, device, report);
+            Action<GoldenCase, Device, CheckReport> run = isOptimizer ? AdamWCheck.Run : Nf4Check.Run;
+            run(goldenCase, device, report);
             return report;
         }
 
