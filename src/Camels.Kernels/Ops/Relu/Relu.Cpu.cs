@@ -2,102 +2,17 @@ using System.Numerics;
 
 namespace Camels.Kernels.Ops;
 
-public static unsafe partial class Relu
+public static partial class Relu
 {
-    private static void ForwardCpu(DeviceStream stream, Tensor y, Tensor x)
+    private readonly struct CpuFunction : ICpuFunction
     {
-        switch (x.DType)
-        {
-            case DType.F32: ForwardCpu<CpuF32>(stream, y, x); break;
-            case DType.BF16: ForwardCpu<CpuBF16>(stream, y, x); break;
-            case DType.F16: ForwardCpu<CpuF16>(stream, y, x); break;
-            default: throw CpuParts.Unsupported(x);
-        }
-    }
+        public static Vector<float> Of(Vector<float> x) => Vector.Max(x, Vector<float>.Zero);
 
-    private static void ForwardCpu<T>(DeviceStream stream, Tensor y, Tensor x)
-        where T : struct, ICpuElements
-    {
-        ForwardWork<T> work = new()
-        {
-            Y = (void*)y.Address,
-            X = (void*)x.Address,
-            Elements = x.Elements,
-        };
-        stream.Device.Workers.Run(ref work, CpuParts.OfElements(x.Elements).Count);
-    }
+        public static float Of(float x) => MathF.Max(x, 0);
 
-    private static void BackwardCpu(DeviceStream stream, Tensor dx, Tensor dy, Tensor x)
-    {
-        switch (x.DType)
-        {
-            case DType.F32: BackwardCpu<CpuF32>(stream, dx, dy, x); break;
-            case DType.BF16: BackwardCpu<CpuBF16>(stream, dx, dy, x); break;
-            case DType.F16: BackwardCpu<CpuF16>(stream, dx, dy, x); break;
-            default: throw CpuParts.Unsupported(x);
-        }
-    }
+        public static Vector<float> Backward(Vector<float> dy, Vector<float> x) =>
+            Vector.ConditionalSelect(Vector.GreaterThan(x, Vector<float>.Zero), dy, Vector<float>.Zero);
 
-    private static void BackwardCpu<T>(DeviceStream stream, Tensor dx, Tensor dy, Tensor x)
-        where T : struct, ICpuElements
-    {
-        BackwardWork<T> work = new()
-        {
-            Dx = (void*)dx.Address,
-            Dy = (void*)dy.Address,
-            X = (void*)x.Address,
-            Elements = x.Elements,
-        };
-        stream.Device.Workers.Run(ref work, CpuParts.OfElements(x.Elements).Count);
-    }
-
-    private struct ForwardWork<T> : ICpuWork
-        where T : struct, ICpuElements
-    {
-        public void* Y;
-        public void* X;
-        public long Elements;
-
-        public readonly void Run(int part, int worker)
-        {
-            int width = Vector<float>.Count;
-            nint end = (nint)CpuParts.EndElement(part, Elements);
-            nint i = (nint)CpuParts.FirstElement(part);
-            for (; i <= end - width; i += width)
-            {
-                T.Store(Y, i, Vector.Max(T.Load(X, i), Vector<float>.Zero));
-            }
-
-            for (; i < end; i++)
-            {
-                T.StoreOne(Y, i, MathF.Max(T.LoadOne(X, i), 0));
-            }
-        }
-    }
-
-    private struct BackwardWork<T> : ICpuWork
-        where T : struct, ICpuElements
-    {
-        public void* Dx;
-        public void* Dy;
-        public void* X;
-        public long Elements;
-
-        public readonly void Run(int part, int worker)
-        {
-            int width = Vector<float>.Count;
-            nint end = (nint)CpuParts.EndElement(part, Elements);
-            nint i = (nint)CpuParts.FirstElement(part);
-            for (; i <= end - width; i += width)
-            {
-                Vector<int> isPassed = Vector.GreaterThan(T.Load(X, i), Vector<float>.Zero);
-                T.Store(Dx, i, Vector.ConditionalSelect(isPassed, T.Load(Dy, i), Vector<float>.Zero));
-            }
-
-            for (; i < end; i++)
-            {
-                T.StoreOne(Dx, i, T.LoadOne(X, i) > 0 ? T.LoadOne(Dy, i) : 0);
-            }
-        }
+        public static float Backward(float dy, float x) => x > 0 ? dy : 0;
     }
 }

@@ -12,7 +12,7 @@ public static partial class Relu
         {
             case DeviceKind.Reference: ForwardReference<double>(y, x, x.Elements); break;
             case DeviceKind.Plain: ForwardReference<float>(y, x, x.Elements); break;
-            case DeviceKind.Cpu: ForwardCpu(stream, y, x); break;
+            case DeviceKind.Cpu: CpuActivation<CpuFunction>.Forward(stream, y, x); break;
             case DeviceKind.Planning: break;
             default: ForwardCuda(stream, y, x); break;
         }
@@ -28,7 +28,7 @@ public static partial class Relu
         {
             case DeviceKind.Reference: BackwardReference<double>(dx, dy, x, x.Elements); break;
             case DeviceKind.Plain: BackwardReference<float>(dx, dy, x, x.Elements); break;
-            case DeviceKind.Cpu: BackwardCpu(stream, dx, dy, x); break;
+            case DeviceKind.Cpu: CpuActivation<CpuFunction>.Backward(stream, dx, dy, x); break;
             case DeviceKind.Planning: break;
             default: BackwardCuda(stream, dx, dy, x); break;
         }
