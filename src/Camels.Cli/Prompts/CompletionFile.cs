@@ -14,11 +14,15 @@ internal sealed class CompletionFile : IDisposable
     private readonly bool _withSamples;
     private readonly StreamWriter _writer;
 
+    /// <param name="path">The file.</param>
+    /// <param name="partial">Where the completions are until all are there.</param>
+    /// <param name="withLogProbabilities">Whether each token's is written.</param>
+    /// <param name="withSamples">Whether the number of the sample is written.</param>
     /// <exception cref="CamelsException">The file cannot be written: exit code 5.</exception>
-    public CompletionFile(string path, bool withLogProbabilities, bool withSamples)
+    public CompletionFile(string path, string partial, bool withLogProbabilities, bool withSamples)
     {
         _path = path;
-        _partial = $"{path}.partial";
+        _partial = partial;
         _withLogProbabilities = withLogProbabilities;
         _withSamples = withSamples;
         _writer = Attempt(() => new StreamWriter(_partial));

@@ -38,6 +38,7 @@ internal sealed class BenchKernelsVerb : Verb
         Precision precision = PrecisionName.Parse(arguments.GetRequiredValue(_precision));
         double slowdown = Share(arguments.GetRequiredValue(_slowdown));
         string filter = arguments.GetValue(_filter) ?? "";
+        string? path = arguments.GetValue(_output) is string output ? OutputFile.Require(output) : null;
         Dictionary<string, double>? baseline = arguments.GetValue(_gate) is string gate ? KernelReport.ReadMedians(gate) : null;
         using Device device = _device.Open(arguments, screen);
         if (device.Kind == DeviceKind.Reference)
@@ -55,7 +56,7 @@ internal sealed class BenchKernelsVerb : Verb
         KernelReport report = Measure(cases, device, precision, screen);
         report.Show(screen);
         screen.Json(report);
-        if (arguments.GetValue(_output) is string path)
+        if (path is not null)
         {
             report.Write(path);
         }

@@ -10,6 +10,7 @@ using Camels.Engine.Models;
 using Camels.Engine.Parameters;
 using Camels.Engine.Tokenizers;
 using Camels.Kernels;
+using Camels.Kernels.Interop;
 
 namespace Camels.Cli.Verbs;
 
@@ -65,16 +66,12 @@ internal sealed class GenerateVerb : Verb
         Precision precision = PrecisionName.Parse(arguments.GetRequiredValue(_precision));
         string folder = arguments.GetRequiredValue(_model);
         ChatTemplate? template = arguments.GetRequiredValue(_template) is string name && name != "none" ? ChatTemplate.Find(name) : null;
-        string path = arguments.GetRequiredValue(_output);
+        string path = OutputFile.Require(arguments.GetRequiredValue(_output));
+        string partial = OutputFile.Require($"{path}.partial");
         string source = arguments.GetRequiredValue(_prompts);
-        if (TargetOf(path) == TargetOf(source))
+        if (((string[])[path, partial]).Any(written => PathFacts.Resolve(written) == PathFacts.Resolve(source)))
         {
             throw CamelsException.Usage($"--output {path} is the file of the prompts, which it would replace; name another");
-        }
-
-        if (Directory.Exists(path) || Path.EndsInDirectorySeparator(path))
-        {
-            throw CamelsException.Usage($"--output {path} is a folder; name the file to write");
         }
 
         ITokenizer tokenizer = TokenizerFiles.Load(folder);
@@ -93,7 +90,7 @@ internal sealed class GenerateVerb : Verb
 
         IReadOnlyList<int> eosIds = model.Config.EosIds.Count > 0 ? model.Config.EosIds : tokenizer.EosId is int eos ? [eos] : [];
         settings = settings with { EosIds = template is null ? eosIds : [.. eosIds.Union([new TemplateEncoder(template, tokenizer).EndId])] };
-        using CompletionFile output = new(path, arguments.GetValue(_logProbabilities), settings.Samples > 1);
+        using CompletionFile output = new(path, partial, arguments.GetValue(_logProbabilities), settings.Samples > 1);
         Tally tally = new();
         try
         {
@@ -116,9 +113,6 @@ internal sealed class GenerateVerb : Verb
         screen.Json(new { Output = path, tally.Completions, tally.Tokens, tally.Failed, tally.TokensPerSecond });
         return tally.Failed == 0 ? ExitCode.Done : ExitCode.BadInput;
     }
-
-    private static string TargetOf(string path) =>
-        (File.Exists(path) ? File.ResolveLinkTarget(path, returnFinalTarget: true)?.FullName : null) ?? Path.GetFullPath(path);
 
     private GenerationSettings Settings(ParseResult arguments)
     {
