@@ -36,14 +36,16 @@ internal sealed record KernelReport(
         NumberHandling = System.Text.Json.Serialization.JsonNumberHandling.AllowNamedFloatingPointLiterals,     // no ceiling is known: NaN
     };
 
-    /// <summary>The medians of an earlier report, by kernel and shape.</summary>
+    /// <summary>An earlier report.</summary>
     /// <exception cref="CamelsException">The file is none: exit code 3.</exception>
-    public static Dictionary<string, double> ReadMedians(string path)
+    public static KernelReport Read(string path)
     {
         try
         {
-            KernelReport? report = JsonSerializer.Deserialize<KernelReport>(File.ReadAllText(path), Style);
-            return report?.Kernels.ToDictionary(Key, kernel => kernel.MedianSeconds) ?? throw new JsonException("it is null");
+            KernelReport report = JsonSerializer.Deserialize<KernelReport>(File.ReadAllText(path), Style) ?? throw new JsonException("it is null");
+            return report.Medians().Values.All(seconds => double.IsFinite(seconds) && seconds > 0)
+                ? report
+                : throw new JsonException("a median is no time");
         }
         catch (Exception problem) when (problem is JsonException or IOException or UnauthorizedAccessException or ArgumentException or NullReferenceException)
         {
@@ -51,7 +53,7 @@ internal sealed record KernelReport(
         }
     }
 
-    /// <summary>Writes it as a file that <see cref="ReadMedians"/> reads.</summary>
+    /// <summary>Writes it as a file that <see cref="Read"/> reads.</summary>
     public void Write(string path)
     {
         try
@@ -64,12 +66,34 @@ internal sealed record KernelReport(
         }
     }
 
-    /// <summary>What got slower by more than a share of its earlier median, one line each.</summary>
-    public string[] SlowerThan(Dictionary<string, double> medians, double share) =>
-    [
-        .. Kernels.Where(kernel => medians.TryGetValue(Key(kernel), out double before) && kernel.MedianSeconds > before * (1 + share))
-            .Select(kernel => $"slower: {Key(kernel)}: {Screen.Fixed(1e6 * medians[Key(kernel)], 1)} → {Screen.Fixed(1e6 * kernel.MedianSeconds, 1)} µs"),
-    ];
+    /// <summary>Refuses to be compared with what will be measured in another way.</summary>
+    /// <exception cref="CamelsException">Device, threads or precision are others: exit code 2.</exception>
+    public void RequireSame(string device, int threads, string precision)
+    {
+        foreach ((string what, string before, string now) in
+            ((string, string, string)[])[("device", Device, device), ("threads", $"{Threads}", $"{threads}"), ("precision", Precision, precision)])
+        {
+            if (before != now)
+            {
+                throw CamelsException.Usage($"--gate: {what} {before} in the baseline, {now} here; compare like with like");
+            }
+        }
+    }
+
+    /// <summary>Shows what got slower by more than a share of its median in an earlier report. True where that is nothing, and not for want of comparisons.</summary>
+    public bool Holds(KernelReport baseline, double share, Screen screen)
+    {
+        Dictionary<string, double> medians = baseline.Medians();
+        KernelResult[] compared = [.. Kernels.Where(kernel => medians.ContainsKey(Key(kernel)))];
+        KernelResult[] slower = [.. compared.Where(kernel => kernel.MedianSeconds > medians[Key(kernel)] * (1 + share))];
+        foreach (KernelResult kernel in slower)
+        {
+            screen.Line($"slower: {Key(kernel)}: {Screen.Fixed(1e6 * medians[Key(kernel)], 1)} → {Screen.Fixed(1e6 * kernel.MedianSeconds, 1)} µs");
+        }
+
+        screen.Line($"{compared.Length} compared, {Kernels.Count - compared.Length} not in the baseline");
+        return compared.Length > 0 && slower.Length == 0;
+    }
 
     /// <summary>The table.</summary>
     public void Show(Screen screen)
@@ -86,6 +110,8 @@ internal sealed record KernelReport(
             + $"{Screen.Fixed(CopyBytesPerSecond / 1e9, 1)} GB/s of copying (reads and writes together)");
         screen.Line("of ceiling: the median over pairs of a run and that arithmetic (or, without arithmetic, that copy) just before it");
     }
+
+    private Dictionary<string, double> Medians() => Kernels.ToDictionary(Key, kernel => kernel.MedianSeconds);
 
     private static string Key(KernelResult kernel) => $"{kernel.Name} ({kernel.Shape})";
 }

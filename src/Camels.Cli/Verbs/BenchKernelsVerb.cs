@@ -11,7 +11,6 @@ namespace Camels.Cli.Verbs;
 /// <summary>Times kernels beside the ceilings of the machine, measured in the same run with the same threads.</summary>
 internal sealed class BenchKernelsVerb : Verb
 {
-
     private readonly Option<string?> _filter;
     private readonly Option<string?> _output;
     private readonly Option<string?> _gate;
@@ -27,7 +26,7 @@ internal sealed class BenchKernelsVerb : Verb
     {
         _filter = Option<string?>("--filter", "only kernels whose name contains this");
         _output = Option<string?>("--output", "JSON file to write the measurements to");
-        _gate = Option<string?>("--gate", "earlier JSON file; slower kernels are named and the exit code is 6");
+        _gate = Option<string?>("--gate", "earlier JSON file of this device, threads and precision; what got slower is named and the exit code is 6, as where nothing is in both");
         _slowdown = Option("--slowdown", "how much slower than in --gate is too slow", "5%");
         _precision = Option("--precision", "fp32, bf16 or fp16", "fp32");
         _device = new DeviceOption(Command);
@@ -39,13 +38,14 @@ internal sealed class BenchKernelsVerb : Verb
         double slowdown = Share(arguments.GetRequiredValue(_slowdown));
         string filter = arguments.GetValue(_filter) ?? "";
         string? path = arguments.GetValue(_output) is string output ? OutputFile.Require(output) : null;
-        Dictionary<string, double>? baseline = arguments.GetValue(_gate) is string gate ? KernelReport.ReadMedians(gate) : null;
+        KernelReport? baseline = arguments.GetValue(_gate) is string gate ? KernelReport.Read(gate) : null;
         using Device device = _device.Open(arguments, screen);
         if (device.Kind == DeviceKind.Reference)
         {
             throw CamelsException.Usage("bench kernels does not measure the reference device, which is not made for speed");
         }
 
+        baseline?.RequireSame(Machine.Describe(device), ThreadsOf(device), precision.Name);
         KernelCase[] all = [.. new KernelCases(KernelSizes.Of(device)).All(precision.Compute)];
         KernelCase[] cases = [.. all.Where(kernel => kernel.Name.Contains(filter, StringComparison.OrdinalIgnoreCase))];
         if (cases.Length == 0)
@@ -61,13 +61,7 @@ internal sealed class BenchKernelsVerb : Verb
             report.Write(path);
         }
 
-        string[] slower = baseline is null ? [] : report.SlowerThan(baseline, slowdown);
-        foreach (string line in slower)
-        {
-            screen.Line(line);
-        }
-
-        return slower.Length == 0 ? ExitCode.Done : ExitCode.CheckFailed;
+        return baseline is null || report.Holds(baseline, slowdown, screen) ? ExitCode.Done : ExitCode.CheckFailed;
     }
 
     private static KernelReport Measure(KernelCase[] cases, Device device, Precision precision, Screen screen)
@@ -88,8 +82,10 @@ internal sealed class BenchKernelsVerb : Verb
         }
 
         return new KernelReport(
-            Machine.Describe(device), device.Workers?.Count ?? 1, precision.Name, Build.Commit, ceiling.Source, peak, copy, results);
+            Machine.Describe(device), ThreadsOf(device), precision.Name, Build.Commit, ceiling.Source, peak, copy, results);
     }
+
+    private static int ThreadsOf(Device device) => device.Workers?.Count ?? 1;
 
     private static double Share(string text) =>
         double.TryParse(text.TrimEnd('%'), NumberStyles.Float, CultureInfo.InvariantCulture, out double percent) && percent >= 0
