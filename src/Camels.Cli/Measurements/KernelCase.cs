@@ -44,8 +44,7 @@ internal sealed record KernelSample(KernelCase Kernel, Sample Sample, double[] C
         get
         {
             double work = Kernel.Flops > 0 ? Kernel.Flops : Kernel.Bytes;
-            double[] shares = [.. Sample.Seconds.Zip(Ceilings, (seconds, ceiling) => work / seconds / ceiling).Order()];
-            return shares[shares.Length / 2];
+            return new Sample([.. Sample.Seconds.Zip(Ceilings, (seconds, ceiling) => work / seconds / ceiling)]).Median;
         }
     }
 }
