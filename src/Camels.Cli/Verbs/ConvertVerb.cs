@@ -49,7 +49,7 @@ internal sealed partial class ConvertVerb : Verb
 
         if ((others[1] ?? others[2]) is not null)
         {
-            return ConvertDifference(arguments, screen, source, destination);
+            return ConvertDifference(arguments, screen, source, destination, fileBytes);
         }
 
         DType storedAs = StoredAs(source, arguments.GetValue(_dtype));
@@ -60,7 +60,7 @@ internal sealed partial class ConvertVerb : Verb
         return ExitCode.Done;
     }
 
-    private ExitCode ConvertDifference(ParseResult arguments, Screen screen, string source, string destination)
+    private ExitCode ConvertDifference(ParseResult arguments, Screen screen, string source, string destination, long fileBytes)
     {
         if (arguments.GetValue(_dtype) is not null)
         {
@@ -69,12 +69,12 @@ internal sealed partial class ConvertVerb : Verb
 
         if (arguments.GetValue(_differenceFrom) is string baseModel)
         {
-            WeightDifference.Write(source, baseModel, destination);
+            WeightDifference.Write(source, baseModel, destination, fileBytes);
             screen.Line($"{destination}: the difference of {source} from {baseModel}");
         }
         else
         {
-            WeightDifference.Recover(source, arguments.GetValue(_recoverWith)!, destination);
+            WeightDifference.Recover(source, arguments.GetValue(_recoverWith)!, destination, fileBytes);
             screen.Line($"{destination}: recovered, its checksum is that of the trained model");
         }
 

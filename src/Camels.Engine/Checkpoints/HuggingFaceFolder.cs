@@ -18,7 +18,7 @@ public sealed record ModelToWrite
     /// <summary>adapter_config.json where the tensors are those of an adapter: the folder is then PEFT's and has no config.json.</summary>
     public byte[]? AdapterConfig { get; init; }
 
-    /// <summary>A folder whose tokenizer files and generation_config.json are copied byte for byte, or null.</summary>
+    /// <summary>A folder whose tokenizer files, chat template and generation_config.json are copied byte for byte, or null.</summary>
     public string? CompanionFolder { get; init; }
 
     /// <summary>Small files by name, which take the place of the companion folder's.</summary>
@@ -37,7 +37,6 @@ public sealed class HuggingFaceFolder : IDisposable
     /// <summary>Where transformers looks for what ends a generation.</summary>
     public const string GenerationConfigName = "generation_config.json";
 
-    private const string ChatTemplateName = "chat_template.jinja";
     private const long MaximumCompanionBytes = 1L << 30;
     private const int ComparedBytes = 1 << 20;
 
@@ -121,11 +120,7 @@ public sealed class HuggingFaceFolder : IDisposable
         }
 
         List<string> companions = Companions(model);
-        foreach (string source in companions)
-        {
-            folder.WriteFile(System.IO.Path.GetFileName(source), StrictJson.ReadBytes(source, MaximumCompanionBytes));
-        }
-
+        CopyCompanions(folder, companions);
         foreach ((string name, byte[] content) in model.OwnFiles)
         {
             folder.WriteFile(name, content);
@@ -134,6 +129,23 @@ public sealed class HuggingFaceFolder : IDisposable
         if (!model.OwnFiles.ContainsKey(GenerationConfigName) && !companions.Any(source => System.IO.Path.GetFileName(source) == GenerationConfigName))
         {
             folder.WriteFile(GenerationConfigName, ModelConfigFile.ToGenerationJson(model.Config));
+        }
+    }
+
+    /// <summary>The small files of a model folder that belong to its weights: tokenizer, chat template, what ends a generation.</summary>
+    internal static List<string> Companions(string folder)
+    {
+        IEnumerable<string> others = ((string[])[TokenizerFiles.TemplateFile, TokenizerFiles.ConformanceFile, GenerationConfigName])
+            .Select(name => System.IO.Path.Combine(folder, name)).Where(File.Exists);
+        return [.. TokenizerFiles.Paths(folder).Concat(others)];
+    }
+
+    /// <summary>Copies such files byte for byte.</summary>
+    internal static void CopyCompanions(FolderWriter folder, IEnumerable<string> companions)
+    {
+        foreach (string source in companions)
+        {
+            folder.WriteFile(System.IO.Path.GetFileName(source), StrictJson.ReadBytes(source, MaximumCompanionBytes));
         }
     }
 
@@ -162,17 +174,9 @@ public sealed class HuggingFaceFolder : IDisposable
         }
     }
 
-    private static List<string> Companions(ModelToWrite model)
-    {
-        if (model.CompanionFolder is not string folder)
-        {
-            return [];
-        }
-
-        IEnumerable<string> others = ((string[])[ChatTemplateName, GenerationConfigName])
-            .Select(name => System.IO.Path.Combine(folder, name)).Where(File.Exists);
-        return [.. TokenizerFiles.Paths(folder).Concat(others).Where(file => !model.OwnFiles.ContainsKey(System.IO.Path.GetFileName(file)))];
-    }
+    private static List<string> Companions(ModelToWrite model) => model.CompanionFolder is string folder
+        ? [.. Companions(folder).Where(file => !model.OwnFiles.ContainsKey(System.IO.Path.GetFileName(file)))]
+        : [];
 
     private void RequireTensors()
     {

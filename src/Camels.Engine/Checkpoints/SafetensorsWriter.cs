@@ -36,22 +36,23 @@ public static class SafetensorsWriter
     /// <param name="folder">Where.</param>
     /// <param name="tensors">What; the files follow this order. A tensor is never split.</param>
     /// <param name="maximumFileBytes">Data in a file; a tensor that is larger has a file of its own.</param>
+    /// <param name="stem">With what the names of the files begin.</param>
     /// <exception cref="CamelsException">The disk is full or not writable: exit code 5.</exception>
-    public static void WriteModel(FolderWriter folder, IReadOnlyList<TensorToWrite> tensors, long maximumFileBytes)
+    public static void WriteModel(FolderWriter folder, IReadOnlyList<TensorToWrite> tensors, long maximumFileBytes, string stem = TensorFiles.ModelStem)
     {
         List<List<TensorToWrite>> shards = Split(tensors, maximumFileBytes);
         if (shards.Count == 1)
         {
-            Write(folder, TensorFiles.SingleFileName, shards[0]);
+            Write(folder, $"{stem}{TensorFiles.Extension}", shards[0]);
             return;
         }
 
         for (int i = 0; i < shards.Count; i++)
         {
-            Write(folder, ShardName(i, shards.Count), shards[i]);
+            Write(folder, ShardName(stem, i, shards.Count), shards[i]);
         }
 
-        folder.WriteFile(TensorFiles.IndexName, Index(shards));
+        folder.WriteFile($"{stem}{TensorFiles.IndexExtension}", Index(stem, shards));
     }
 
     /// <summary>The length of a file with these tensors.</summary>
@@ -81,7 +82,8 @@ public static class SafetensorsWriter
         return shards;
     }
 
-    private static string ShardName(int shard, int count) => FormattableString.Invariant($"model-{shard + 1:D5}-of-{count:D5}.safetensors");
+    private static string ShardName(string stem, int shard, int count) =>
+        FormattableString.Invariant($"{stem}-{shard + 1:D5}-of-{count:D5}{TensorFiles.Extension}");
 
     private static List<TensorToWrite> Order(IEnumerable<TensorToWrite> tensors)
     {
@@ -139,14 +141,14 @@ public static class SafetensorsWriter
         json.WriteEndObject();
     }
 
-    private static byte[] Index(List<List<TensorToWrite>> shards)
+    private static byte[] Index(string stem, List<List<TensorToWrite>> shards)
     {
         SortedDictionary<string, string> fileOfTensor = new(StringComparer.Ordinal);
         for (int i = 0; i < shards.Count; i++)
         {
             foreach (TensorToWrite tensor in shards[i])
             {
-                fileOfTensor.Add(tensor.Name, ShardName(i, shards.Count));
+                fileOfTensor.Add(tensor.Name, ShardName(stem, i, shards.Count));
             }
         }
 

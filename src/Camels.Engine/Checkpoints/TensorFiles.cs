@@ -7,10 +7,19 @@ namespace Camels.Engine.Checkpoints;
 public sealed class TensorFiles : IDisposable
 {
     /// <summary>The name of the file where a model is in one.</summary>
-    public const string SingleFileName = "model.safetensors";
+    public const string SingleFileName = ModelStem + Extension;
 
     /// <summary>The name of the index where a model is in many files.</summary>
-    public const string IndexName = "model.safetensors.index.json";
+    public const string IndexName = ModelStem + IndexExtension;
+
+    /// <summary>With what the names of a model's files begin.</summary>
+    internal const string ModelStem = "model";
+
+    /// <summary>The end of a file's name.</summary>
+    internal const string Extension = ".safetensors";
+
+    /// <summary>The end of an index's name.</summary>
+    internal const string IndexExtension = ".safetensors.index.json";
 
     private const long MaximumIndexBytes = 100_000_000;
     private readonly List<ITensorFile> _files = [];
@@ -61,6 +70,15 @@ public sealed class TensorFiles : IDisposable
 
         throw CamelsException.BadInput(
             $"{folder} has neither {SingleFileName} nor {IndexName} nor {TorchFile.SingleFileName}; copy the model again");
+    }
+
+    /// <summary>The tensors of STEM.safetensors, or of the files that STEM.safetensors.index.json names.</summary>
+    /// <exception cref="CamelsException">There is neither, or a file is missing or malformed: exit code 3.</exception>
+    public static TensorFiles OpenSplit(string folder, string stem)
+    {
+        string single = Path.Combine(folder, $"{stem}{Extension}");
+        string index = Path.Combine(folder, $"{stem}{IndexExtension}");
+        return File.Exists(index) && !File.Exists(single) ? OpenIndexed(folder, index) : Open(folder, [single]);
     }
 
     /// <summary>The tensor of this name, or null.</summary>
@@ -124,7 +142,7 @@ public sealed class TensorFiles : IDisposable
 
     /// <summary>False for a name that could lead out of the folder, on every system by the separators of all.</summary>
     internal static bool IsPlainName([NotNullWhen(true)] string? file) =>
-        Path.GetExtension(file) is ".safetensors" or ".bin" && file.AsSpan().IndexOfAny("/\\:\0") < 0;
+        Path.GetExtension(file) is Extension or ".bin" && file.AsSpan().IndexOfAny("/\\:\0") < 0;
 
     private void Add(ITensorFile file)
     {

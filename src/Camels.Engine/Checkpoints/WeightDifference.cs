@@ -4,7 +4,6 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using Camels.Engine.Models;
-using Camels.Engine.Tokenizers;
 using Camels.Kernels;
 
 namespace Camels.Engine.Checkpoints;
@@ -17,7 +16,7 @@ public static class WeightDifference
 {
     private const string Format = "camels weight difference 1";
     private const string ManifestName = "difference.json";
-    private const string WeightsName = "difference.safetensors";
+    private const string WeightsStem = "difference";
     private const long MaximumManifestBytes = 16 << 20;
     private const int ChunkBytes = 1 << 20;
     private const int RoomForSmallFiles = 1 << 24;
@@ -26,8 +25,9 @@ public static class WeightDifference
     /// <param name="trained">The model folder that shall be recovered.</param>
     /// <param name="baseModel">The model folder that the other side has.</param>
     /// <param name="destination">The folder of the difference; must not be there, or be empty.</param>
+    /// <param name="maximumFileBytes">The bytes of differences in one file.</param>
     /// <exception cref="CamelsException">A folder is malformed (3), the destination is there (2) or cannot be written (5).</exception>
-    public static void Write(string trained, string baseModel, string destination)
+    public static void Write(string trained, string baseModel, string destination, long maximumFileBytes = ModelToWrite.DefaultMaximumFileBytes)
     {
         using HuggingFaceFolder from = HuggingFaceFolder.Open(baseModel);
         using HuggingFaceFolder to = HuggingFaceFolder.Open(trained);
@@ -46,12 +46,8 @@ public static class WeightDifference
         AtomicFolder.Write(destination, SafetensorsWriter.FileBytes(differences) + RoomForSmallFiles, replace: false, folder =>
         {
             folder.WriteFile(ModelConfigFile.Name, ModelConfigFile.ToJson(to.Config));
-            SafetensorsWriter.Write(folder, WeightsName, differences);
-            foreach (string companion in TokenizerFiles.Paths(trained))
-            {
-                folder.WriteFile(Path.GetFileName(companion), StrictJson.ReadBytes(companion, MaximumManifestBytes * 8));
-            }
-
+            SafetensorsWriter.WriteModel(folder, differences, maximumFileBytes, WeightsStem);
+            HuggingFaceFolder.CopyCompanions(folder, HuggingFaceFolder.Companions(trained));
             folder.WriteFile(ManifestName, manifest);
         });
     }
@@ -60,8 +56,9 @@ public static class WeightDifference
     /// <param name="difference">The folder of the difference.</param>
     /// <param name="baseModel">The base's folder.</param>
     /// <param name="destination">The model's folder; must not be there, or be empty.</param>
+    /// <param name="maximumFileBytes">The bytes of weights in one file.</param>
     /// <exception cref="CamelsException">The base is another one or a file is damaged (3), the destination is there (2) or cannot be written (5).</exception>
-    public static void Recover(string difference, string baseModel, string destination)
+    public static void Recover(string difference, string baseModel, string destination, long maximumFileBytes = ModelToWrite.DefaultMaximumFileBytes)
     {
         string path = Path.Combine(difference, ManifestName);
         using JsonDocument document = StrictJson.ReadObject(path, MaximumManifestBytes);
@@ -70,7 +67,7 @@ public static class WeightDifference
         fields.Require("dtype", Enum.TryParse(fields.Text("dtype"), out DType dtype) && dtype is DType.F32 or DType.F16 or DType.BF16, "F32, F16 or BF16");
         ModelConfig config = ModelConfigFile.Read(Path.Combine(difference, ModelConfigFile.Name)) with { StoredAs = dtype };
         using HuggingFaceFolder from = HuggingFaceFolder.Open(baseModel);
-        using TensorFiles stored = TensorFiles.Open(difference, [Path.Combine(difference, WeightsName)]);
+        using TensorFiles stored = TensorFiles.OpenSplit(difference, WeightsStem);
         HashSet<string> whole = [.. fields.Texts("whole")];
         List<TensorToWrite> known = Shared(
             from, config.Tensors().Where(t => !whole.Contains(t.Name)).Select(t => (t.Name, (long[])[.. t.Shape.Select(size => (long)size)])), dtype);
@@ -85,7 +82,8 @@ public static class WeightDifference
             throw CamelsException.BadInput($"{difference}: what it gives with its base has another checksum than the trained model; copy it again");
         }
 
-        HuggingFaceFolder.Export(destination, new ModelToWrite { Config = config, Tensors = recovered, CompanionFolder = difference }, replace: false);
+        ModelToWrite model = new() { Config = config, Tensors = recovered, CompanionFolder = difference, MaximumFileBytes = maximumFileBytes };
+        HuggingFaceFolder.Export(destination, model, replace: false);
     }
 
     // The tensors that the base has in the same shape, in the trained model's type.

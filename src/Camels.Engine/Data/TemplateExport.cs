@@ -8,10 +8,9 @@ namespace Camels.Engine.Data;
 public static class TemplateExport
 {
     /// <summary>The file of prompts with their ids, for whoever wants to check another program's chat template.</summary>
-    public const string ConformanceName = "chat_template_conformance.json";
+    public const string ConformanceName = TokenizerFiles.ConformanceFile;
 
     private const string ConfigName = "tokenizer_config.json";
-    private const string JinjaName = "chat_template.jinja";
     private const long MostBytes = 64L << 20;
 
     // One turn and many, with and without a system message, other scripts, white space, code, the templates' own markers as text.
@@ -51,9 +50,9 @@ public static class TemplateExport
             files[ConfigName] = JsonText.Of(root);
         }
 
-        if (!File.Exists(config) || File.Exists(Path.Combine(tokenizerFolder, JinjaName)))
+        if (!File.Exists(config) || File.Exists(Path.Combine(tokenizerFolder, TokenizerFiles.TemplateFile)))
         {
-            files[JinjaName] = System.Text.Encoding.UTF8.GetBytes(jinja);
+            files[TokenizerFiles.TemplateFile] = System.Text.Encoding.UTF8.GetBytes(jinja);
         }
 
         return files;

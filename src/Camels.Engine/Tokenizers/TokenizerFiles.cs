@@ -7,6 +7,12 @@ namespace Camels.Engine.Tokenizers;
 /// <summary>The tokenizer files of a model folder: which of them decide, and how they travel with an exported model.</summary>
 public static class TokenizerFiles
 {
+    /// <summary>The chat template of a folder whose tokenizer_config.json has none, or that has both.</summary>
+    public const string TemplateFile = "chat_template.jinja";
+
+    /// <summary>Prompts with their ids under the chat template, for whoever wants to check another program's.</summary>
+    public const string ConformanceFile = "chat_template_conformance.json";
+
     private const string SentencePieceFile = "tokenizer.model";
     internal const string JsonFile = "tokenizer.json";
     private const string VocabularyFile = "vocab.json";
