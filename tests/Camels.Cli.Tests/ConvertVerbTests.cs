@@ -1,9 +1,10 @@
+using System.Text.Json;
 using Camels.Engine;
 using Xunit;
 
 namespace Camels.Cli.Tests;
 
-/// <summary>Differences, through the program's own verbs.</summary>
+/// <summary>Differences and adapters, through the program's own verbs.</summary>
 public sealed class ConvertVerbTests
 {
     [Fact]
@@ -29,6 +30,26 @@ public sealed class ConvertVerbTests
         Assert.True(Directory.GetFiles(split, "model-*-of-*.safetensors").Length > 1);
         Done(small.Run("verify", "checkpoint", split));
         Assert.Equal(ExitCode.BadInput, small.Run("inspect", Path.Combine(difference, "difference.safetensors")).Code);
+    }
+
+    [Fact]
+    public void An_adapter_is_shown_and_convert_says_how_it_is_merged()
+    {
+        using SmallRun small = new();
+        Done(small.Run(small.Finetune(steps: 2, "--set", "adapter.kind=lora", "--set", "adapter.rank=3")));
+        string adapter = Path.Combine(small.Output, "model");
+        (ExitCode code, string output, string error) = small.Run("inspect", adapter, "--json");
+        Done((code, output, error));
+        Assert.Contains("alpha / R", error, StringComparison.Ordinal);
+        JsonElement root = JsonDocument.Parse(output).RootElement;
+        Assert.Equal(3, root.GetProperty("adapter").GetProperty("rank").GetInt32());
+        Assert.Contains(root.GetProperty("tensors").EnumerateArray(), tensor => tensor.GetProperty("name").GetString()!.Contains("lora_A", StringComparison.Ordinal));
+
+        string merged = Path.Combine(small.Root, "merged");
+        (code, _, error) = small.Run("convert", "--model", adapter, "--output", merged);
+        Assert.Equal(ExitCode.Usage, code);
+        Assert.Contains($"merge it with --model BASE --adapter {adapter}", error, StringComparison.Ordinal);
+        Done(small.Run("convert", "--model", small.Model, "--adapter", adapter, "--output", merged));
     }
 
     private static IEnumerable<string?> Names(string folder) => Directory.GetFiles(folder).Select(Path.GetFileName).Order();

@@ -71,6 +71,37 @@ public sealed class RunVerbTests
     }
 
     [Theory]
+    [InlineData("--source nosuch", "is none of")]
+    [InlineData("--source messages", "needs --example")]
+    [InlineData("--row 0 --example 0", "exclude each other")]
+    [InlineData("--row -1", "outside")]
+    public void A_choice_of_prepared_data_that_says_nothing_is_refused(string flags, string mentions)
+    {
+        using SmallRun small = new();
+        string prepared = Path.Combine(small.Root, "prepared");
+        Assert.Equal(ExitCode.Done, small.Run(
+            "prepare", "--data", $"messages={small.Data}", "--tokenizer", small.Tokenizer, "--output", prepared, "--sequence-length", "64").Code);
+        (ExitCode code, _, string error) = small.Run(["inspect", prepared, .. flags.Split(' ')]);
+        Assert.Equal(ExitCode.Usage, code);
+        Assert.Contains(mentions, error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Flags_for_prepared_data_are_refused_for_anything_else()
+    {
+        using SmallRun small = new();
+        foreach (string flag in (string[])["--row 0", "--example 0", "--source messages", "--split train", $"--tokenizer {small.Tokenizer}"])
+        {
+            foreach (string path in (string[])[small.Model, Path.Combine(small.Model, "model.safetensors"), small.Root])
+            {
+                (ExitCode code, _, string error) = small.Run(["inspect", path, .. flag.Split(' ', 2)]);
+                Assert.Equal(ExitCode.Usage, code);
+                Assert.Contains(flag.Split(' ')[0], error, StringComparison.Ordinal);
+            }
+        }
+    }
+
+    [Theory]
     [InlineData("bench train --shape quickstart --batch 2 --sequence-length 16 --steps 2 --threads 1", "tokens_per_second")]
     [InlineData("bench generate --shape quickstart --batch 2 --prompt-tokens 4 --new-tokens 4 --threads 1", "prefill_tokens_per_second")]
     [InlineData("bench kernels --filter SumOfSquares --threads 1", "fma_peak_flops_per_second")]

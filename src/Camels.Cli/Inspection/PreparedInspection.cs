@@ -14,17 +14,19 @@ internal static class PreparedInspection
 
     /// <summary>What to show of prepared data.</summary>
     /// <param name="Split">train or validation.</param>
-    /// <param name="Row">The row, where <paramref name="Example"/> is null.</param>
+    /// <param name="Row">The row; null: that of the example, else the first.</param>
     /// <param name="Example">Number of a record in its source, from 0.</param>
-    /// <param name="Source">The source's name; null: the first.</param>
+    /// <param name="Source">The name of the example's source; null: the first.</param>
     /// <param name="Tokenizer">Folder of the tokenizer, to show text instead of ids.</param>
-    public sealed record Choice(string Split, int Row, long? Example, string? Source, string? Tokenizer);
+    public sealed record Choice(string Split, int? Row, long? Example, string? Source, string? Tokenizer);
 
     /// <summary>Shows the folder and one row, or the documents of one example.</summary>
     public static void Show(Screen screen, string path, Choice choice)
     {
         using PreparedData data = PreparedData.Open(path, choice.Split);
-        int row = choice.Example is long record ? RowOf(data, record, choice.Source) : choice.Row;
+        int source = SourceOf(data, choice.Source);
+        RequireOneChoice(choice);
+        int row = choice.Example is long record ? RowOf(data, record, source) : choice.Row ?? 0;
         if (row < 0 || row >= data.Rows)
         {
             throw CamelsException.Usage($"--row {row} is outside the {data.Rows} rows of {path}; the first is 0");
@@ -48,7 +50,7 @@ internal static class PreparedInspection
             screen.Line($"example {example}; {Legend(screen)}");
             for (int next = row; next < data.Rows; next++)
             {
-                ShowDocuments(screen, data.Row(next), tokenizer, example, SourceOf(data, choice.Source));
+                ShowDocuments(screen, data.Row(next), tokenizer, example, source);
             }
         }
         else
@@ -93,10 +95,22 @@ internal static class PreparedInspection
         return source >= 0 ? source : throw CamelsException.Usage($"--source {name} is none of {string.Join(", ", data.SourceNames)}");
     }
 
-    // The first row with a document of the record.
-    private static int RowOf(PreparedData data, long record, string? sourceName)
+    private static void RequireOneChoice(Choice choice)
     {
-        int source = SourceOf(data, sourceName);
+        if (choice.Example is long example && choice.Row is int row)
+        {
+            throw CamelsException.Usage($"--row {row} and --example {example} exclude each other; give one of them");
+        }
+
+        if (choice.Example is null && choice.Source is string source)
+        {
+            throw CamelsException.Usage($"--source {source} needs --example, the number of a record in it");
+        }
+    }
+
+    // The first row with a document of the record.
+    private static int RowOf(PreparedData data, long record, int source)
+    {
         for (int row = 0; row < data.Rows; row++)
         {
             PackedRow packed = data.Row(row);

@@ -1,6 +1,7 @@
 using Camels.Cli.Output;
 using Camels.Engine.Checkpoints;
 using Camels.Engine.Models;
+using Camels.Engine.Parameters;
 
 namespace Camels.Cli.Inspection;
 
@@ -44,6 +45,24 @@ internal static class TensorInspection
             Parameters = config.ParameterCount(),
             Tensors = model.Weights.Tensors.Select(Description),
         });
+    }
+
+    /// <summary>An adapter's folder: its settings, then its matrices.</summary>
+    public static void ShowAdapter(Screen screen, string path)
+    {
+        using AdapterFolder adapter = AdapterFolder.Open(path);
+        AdapterSettings settings = adapter.Settings;
+        screen.Table(
+            ["adapter", "value>"],
+            [
+                ["rank (R)", $"{settings.Rank}"],
+                ["factor, alpha / R", $"{Screen.Fixed(settings.Alpha, 1)} / {settings.Rank}"],
+                ["dropout", Screen.Fixed(settings.Dropout, 3)],
+                ["targets", string.Join(", ", settings.Targets)],
+                ["base model", settings.BaseModel ?? "not named"],
+            ]);
+        ShowTensors(screen, [.. adapter.Tensors]);
+        screen.Json(new { Path = path, Adapter = settings, Tensors = adapter.Tensors.Select(Description) });
     }
 
     /// <summary>A checkpoint: step, origin, files, then tensors of its training state.</summary>

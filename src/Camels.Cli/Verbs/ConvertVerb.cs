@@ -47,6 +47,11 @@ internal sealed partial class ConvertVerb : Verb
             throw CamelsException.Usage("--adapter, --difference-from and --recover-with exclude each other; run convert once for each");
         }
 
+        if (AdapterFolder.IsAdapter(source))
+        {
+            throw CamelsException.Usage($"--model {source} is an adapter; merge it with --model BASE --adapter {source}");
+        }
+
         if ((others[1] ?? others[2]) is not null)
         {
             return ConvertDifference(arguments, screen, source, destination, fileBytes);

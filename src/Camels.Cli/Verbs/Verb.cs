@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
 using Camels.Cli.Output;
 using Camels.Engine;
 
@@ -29,6 +30,9 @@ internal abstract class Verb
 
     /// <summary>Does the work. Failures are thrown as <see cref="CamelsException"/>.</summary>
     protected abstract ExitCode Run(ParseResult arguments, Screen screen);
+
+    /// <summary>True where the command line has this option, and not only its default.</summary>
+    protected static bool IsGiven(ParseResult arguments, string name) => arguments.GetResult(name) is OptionResult { Implicit: false };
 
     /// <summary>Adds an option and returns it.</summary>
     protected Option<T> Option<T>(string name, string description, bool isRequired = false)
