@@ -8,7 +8,16 @@ namespace Camels.Cli;
 /// <summary><c>--recipe</c>, <c>--set</c> and the common keys as flags, for the verbs that take a recipe.</summary>
 internal sealed class RecipeOptions
 {
-    private readonly Option<string?> _recipe = new("--recipe") { Description = "YAML file that describes the run" };
+    /// <summary>The flag of the recipe's file.</summary>
+    public const string RecipeFlag = "--recipe";
+
+    /// <summary>The flag of the model folder.</summary>
+    public const string ModelFlag = "--model";
+
+    /// <summary>The flag of the run folder.</summary>
+    public const string OutputFlag = "--output";
+
+    private readonly Option<string?> _recipe = new(RecipeFlag) { Description = "YAML file that describes the run" };
     private readonly Option<string[]> _set = new("--set") { Description = "replace or add a value of the recipe, as in training.seed=7" };
     private readonly Option<string[]> _data = new("--data")
     {
@@ -24,9 +33,9 @@ internal sealed class RecipeOptions
         command.Add(_recipe);
         command.Add(_set);
         command.Add(_data);
-        Flag(command, "--model", "model.path", "model folder to start from");
+        Flag(command, ModelFlag, "model.path", "model folder to start from");
         Flag(command, "--evaluation-data", "data.contamination.path", "folder of evaluation sets that the training data is compared with");
-        Flag(command, "--output", "output", "run folder");
+        Flag(command, OutputFlag, "output", "run folder");
         Flag(command, "--steps", "training.steps", "optimizer steps, instead of epochs");
         Flag(command, "--batch-size", "training.batch_size", "rows of an optimizer step");
         Flag(command, "--sequence-length", "data.sequence_length", "tokens of a row");

@@ -80,9 +80,9 @@ public sealed class BrokenDatasetTests : IDisposable
               sources:
                 - {dataset: forum, path: {{data}}, map: {instruction: q.title, output: "answers[0]"} }
               sequence_length: 256
-            output: {{_root}}/prepared
+            output: {{_root}}/run
             """);
-        (ExitCode code, string output, string error) = InProcess.Run("prepare", "--recipe", recipe, "--tokenizer", _tokenizer);
+        (ExitCode code, string output, string error) = InProcess.Run("prepare", "--recipe", recipe, "--tokenizer", _tokenizer, "--output", $"{_root}/prepared");
         Assert.True(code == ExitCode.Done, output + error);
         Assert.Contains("forum: 1 left out, no answer; all in left_out.jsonl", output + error, StringComparison.Ordinal);
         JsonElement leftOut = JsonDocument.Parse(Assert.Single(File.ReadAllLines(Path.Combine(_root, "prepared", "left_out.jsonl")))).RootElement;

@@ -101,6 +101,26 @@ public sealed class RunVerbTests
         }
     }
 
+    [Fact]
+    public void Prepare_with_a_tokenizer_keeps_out_of_the_run_folder()
+    {
+        using SmallRun small = new();
+        string recipe = small.Write(
+            "recipe.yaml",
+            $"model: {{path: {small.Model}}}\ndata: {{sources: [{{dataset: messages, path: {small.Data}}}], sequence_length: 64}}\noutput: {small.Output}\n");
+        (ExitCode code, _, string error) = small.Run("prepare", "--recipe", recipe, "--tokenizer", small.Tokenizer);
+        Assert.Equal(ExitCode.Usage, code);
+        Assert.Contains("--output", error, StringComparison.Ordinal);
+        (code, _, error) = small.Run(
+            "prepare", "--data", $"messages={small.Data}", "--tokenizer", small.Tokenizer, "--model", small.Model, "--output", small.Output);
+        Assert.Equal(ExitCode.Usage, code);
+        Assert.Contains("--model exclude each other", error, StringComparison.Ordinal);
+        Assert.False(Path.Exists(small.Output));
+        string prepared = Path.Combine(small.Root, "prepared");
+        Assert.Equal(ExitCode.Done, small.Run("prepare", "--recipe", recipe, "--tokenizer", small.Tokenizer, "--output", prepared).Code);
+        Assert.True(File.Exists(Path.Combine(prepared, "train.ids")));
+    }
+
     [Theory]
     [InlineData("bench train --shape quickstart --batch 2 --sequence-length 16 --steps 2 --threads 1", "tokens_per_second")]
     [InlineData("bench generate --shape quickstart --batch 2 --prompt-tokens 4 --new-tokens 4 --threads 1", "prefill_tokens_per_second")]

@@ -22,7 +22,7 @@ internal sealed class PrepareVerb : Verb
             "camels prepare --data alpaca=data/alpaca_data.json:1000 --tokenizer models/llama-7b --output prepared/alpaca")
     {
         _recipe = new RecipeOptions(Command);
-        _tokenizer = Option<string?>("--tokenizer", "folder with the tokenizer's files; --output is then the folder of the prepared data");
+        _tokenizer = Option<string?>("--tokenizer", "folder with the tokenizer's files, instead of --model; --output is then the folder of the prepared data, also beside --recipe");
     }
 
     protected override ExitCode Run(ParseResult arguments, Screen screen)
@@ -41,6 +41,16 @@ internal sealed class PrepareVerb : Verb
     // Without a model: the tokenizer alone decides the tokens, and the folder is the user's.
     private PreparationResult PrepareFolder(ParseResult arguments, string tokenizer, RunScreen watcher, CancellationToken stop)
     {
+        if (IsGiven(arguments, RecipeOptions.ModelFlag))
+        {
+            throw CamelsException.Usage($"--tokenizer {tokenizer} and {RecipeOptions.ModelFlag} exclude each other: a model has a tokenizer of its own; give one of them");
+        }
+
+        if (IsGiven(arguments, RecipeOptions.RecipeFlag) && !IsGiven(arguments, RecipeOptions.OutputFlag))
+        {
+            throw CamelsException.Usage($"--tokenizer beside {RecipeOptions.RecipeFlag} needs {RecipeOptions.OutputFlag}, the folder of the prepared data: the recipe's is for the run");
+        }
+
         Recipe recipe = _recipe.Read(arguments, RecipeOverride.FromFlag("--tokenizer", "model.path", tokenizer));
         string config = Path.Combine(tokenizer, ModelConfigFile.Name);
         int context = File.Exists(config) ? ModelConfigFile.Read(config).MaximumPositions : int.MaxValue;
