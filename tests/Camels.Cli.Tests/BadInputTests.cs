@@ -85,7 +85,9 @@ public sealed class BadInputTests
     [Theory]
     [InlineData("not json", "prompts.jsonl:1")]
     [InlineData("{\"prompt\": 5}", "prompts.jsonl:1")]
-    [InlineData("{\"text\": \"a\"}", "no \"prompt\"")]
+    [InlineData("{\"text\": \"a\"}", "neither \"prompt\" nor \"messages\"")]
+    [InlineData("{\"prompt\": null}", "neither \"prompt\" nor \"messages\"")]
+    [InlineData("{\"prompt\": \"a\", \"messages\":[{\"role\":\"user\",\"content\":\"b\"}]}", "both \"prompt\" and \"messages\"")]
     [InlineData("{\"messages\":[{\"role\":\"robot\",\"content\":\"a\"}]}", "robot")]
     [InlineData("{\"messages\":[{\"role\":\"assistant\",\"content\":\"a\"}]}", "prompts.jsonl:1")]
     [InlineData("", "no prompts")]
@@ -99,6 +101,29 @@ public sealed class BadInputTests
         Refused(ExitCode.BadInput, mentions, small.Run("generate", "--model", small.Model, "--prompts", prompts, "--output", output));
         Assert.False(File.Exists(output));
         Assert.False(File.Exists($"{output}.partial"));
+    }
+
+    [Theory]
+    [InlineData("{\"text\": \"a\"}", "no \"prompt\", which --template none needs")]
+    [InlineData("{\"prompt\": \"a\", \"messages\":[]}", "both \"prompt\" and \"messages\"")]
+    public void Without_a_template_a_line_needs_a_prompt_alone(string line, string mentions)
+    {
+        using SmallRun small = new();
+        string prompts = small.Write("prompts.jsonl", line);
+        Refused(ExitCode.BadInput, mentions, small.Run(
+            "generate", "--model", small.Model, "--prompts", prompts, "--output", Path.Combine(small.Root, "out.jsonl"), "--template", "none"));
+    }
+
+    [Fact]
+    public void An_id_that_is_null_is_none_and_a_number_becomes_text()
+    {
+        using SmallRun small = new();
+        string prompts = small.Write("prompts.jsonl", """{"id":7,"prompt":"a","messages":null}""" + "\n" + """{"id":null,"prompt":"b"}""" + "\n");
+        string output = Path.Combine(small.Root, "out.jsonl");
+        Assert.Equal(ExitCode.Done, small.Run("generate", "--model", small.Model, "--prompts", prompts, "--output", output, "--max-new-tokens", "1").Code);
+        string[] lines = File.ReadAllLines(output);
+        Assert.StartsWith("{\"id\":\"7\",", lines[0], StringComparison.Ordinal);
+        Assert.StartsWith("{\"id\":\"2\",", lines[1], StringComparison.Ordinal);
     }
 
     [Fact]

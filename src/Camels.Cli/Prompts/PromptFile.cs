@@ -8,7 +8,8 @@ using Camels.Engine.Tokenizers;
 namespace Camels.Cli.Prompts;
 
 /// <summary>
-/// Prompts as JSONL: <c>{"prompt": "…"}</c> or <c>{"messages": [{"role", "content"}…]}</c>, with an <c>id</c> or the number of the line.
+/// Prompts as JSONL: <c>{"prompt": "…"}</c> or <c>{"messages": [{"role", "content"}…]}</c>, with an <c>id</c> or the number of the line. What is null
+/// counts as absent.
 /// </summary>
 internal static class PromptFile
 {
@@ -70,7 +71,7 @@ internal static class PromptFile
         {
             using JsonDocument document = JsonDocument.Parse(line, StrictJson.Options);
             JsonElement root = document.RootElement;
-            string id = root.TryGetProperty("id", out JsonElement given) ? given.ToString() : $"{number}";
+            string id = Find(root, "id")?.ToString() ?? $"{number}";
             List<int> ids = [];
             if (encoder is not null)
             {
@@ -94,14 +95,26 @@ internal static class PromptFile
         }
     }
 
-    private static string Text(JsonElement root) => root.TryGetProperty("prompt", out JsonElement prompt)
-        ? prompt.GetString() ?? throw new JsonException("\"prompt\" is null")
-        : throw new JsonException("no \"prompt\", which --template none needs");
+    private static string Text(JsonElement root) => (Find(root, "prompt"), Find(root, "messages")) switch
+    {
+        (JsonElement prompt, null) => prompt.GetString()!,
+        (not null, not null) => throw Both(),
+        _ => throw new JsonException("no \"prompt\", which --template none needs"),
+    };
 
-    private static Message[] Messages(JsonElement root) => root.TryGetProperty("messages", out JsonElement messages)
-        ? [.. messages.EnumerateArray().Select(message => new Message(
-            RoleOf(message.GetProperty("role").GetString()), message.GetProperty("content").GetString() ?? throw new JsonException("\"content\" is null")))]
-        : [new Message(Role.User, Text(root))];
+    private static Message[] Messages(JsonElement root) => (Find(root, "prompt"), Find(root, "messages")) switch
+    {
+        (JsonElement prompt, null) => [new Message(Role.User, prompt.GetString()!)],
+        (null, JsonElement messages) => [.. messages.EnumerateArray().Select(message => new Message(
+            RoleOf(message.GetProperty("role").GetString()), message.GetProperty("content").GetString() ?? throw new JsonException("\"content\" is null")))],
+        (null, null) => throw new JsonException("neither \"prompt\" nor \"messages\""),
+        _ => throw Both(),
+    };
+
+    private static JsonException Both() => new("both \"prompt\" and \"messages\"");
+
+    private static JsonElement? Find(JsonElement root, string name) =>
+        root.TryGetProperty(name, out JsonElement value) && value.ValueKind != JsonValueKind.Null ? value : null;
 
     private static Role RoleOf(string? name) => Enum.GetValues<Role>().Any(role => Conversation.NameOf(role) == name)
         ? Enum.GetValues<Role>().First(role => Conversation.NameOf(role) == name)
