@@ -50,6 +50,8 @@ public sealed class ConvertVerbTests
         Assert.Equal(ExitCode.Usage, code);
         Assert.Contains($"merge it with --model BASE --adapter {adapter}", error, StringComparison.Ordinal);
         Done(small.Run("convert", "--model", small.Model, "--adapter", adapter, "--output", merged));
+        string[] companions = ["chat_template_conformance.json", "tokenizer_config.json", "generation_config.json"];
+        Assert.All(companions, name => Assert.Equal(File.ReadAllText(Path.Combine(adapter, name)), File.ReadAllText(Path.Combine(merged, name))));
     }
 
     private static IEnumerable<string?> Names(string folder) => Directory.GetFiles(folder).Select(Path.GetFileName).Order();

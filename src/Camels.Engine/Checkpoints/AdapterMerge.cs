@@ -65,6 +65,10 @@ public static class AdapterMerge
             });
             ElementConversion.Convert(DType.F64, MemoryMarshal.AsBytes(sums.AsSpan(0, count)), storedAs, bytes);
             ArrayPool<double>.Shared.Return(sums);
+            if (!ElementConversion.AreFinite(storedAs, bytes))
+            {
+                throw CamelsException.BadInput($"{weight.Path}: the tensor '{weight.Name}' with its adapter has numbers that {storedAs} cannot hold; take bf16 or fp32");
+            }
         };
     }
 }

@@ -1,3 +1,4 @@
+using Camels.Engine.Tokenizers;
 using Camels.Kernels;
 
 namespace Camels.Engine.Checkpoints;
@@ -16,13 +17,20 @@ public static class Conversion
     {
         using HuggingFaceFolder model = HuggingFaceFolder.Open(source);
         using AdapterFolder? adapter = adapterFolder is null ? null : AdapterFolder.Open(adapterFolder);
+        // What an adapter was trained with travels with it: its chat template, and what ends an answer.
+        string companions = adapterFolder is not null && TokenizerFiles.AreIn(adapterFolder) ? adapterFolder : source;
+        string ownGeneration = Path.Combine(companions, HuggingFaceFolder.GenerationConfigName);
+        string baseGeneration = Path.Combine(source, HuggingFaceFolder.GenerationConfigName);
         ModelToWrite converted = new()
         {
             Config = model.Config with { StoredAs = storedAs },
             Tensors = adapter is not null
                 ? AdapterMerge.Tensors(model, adapter, storedAs)
                 : [.. model.Config.Tensors().Select(t => TensorToWrite.FromStored(model.Weight(t.Name), storedAs) with { Name = t.Name })],
-            CompanionFolder = source,
+            CompanionFolder = companions,
+            OwnFiles = File.Exists(ownGeneration) || !File.Exists(baseGeneration)
+                ? new Dictionary<string, byte[]>()
+                : new Dictionary<string, byte[]> { [HuggingFaceFolder.GenerationConfigName] = File.ReadAllBytes(baseGeneration) },
             MaximumFileBytes = maximumFileBytes,
         };
         HuggingFaceFolder.Export(destination, converted, replace: false);

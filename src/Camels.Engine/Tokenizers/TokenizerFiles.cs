@@ -60,6 +60,10 @@ public static class TokenizerFiles
     public static IReadOnlyList<string> Paths(string folder) =>
         [.. _names.Select(name => Path.Combine(folder, name)).Where(File.Exists)];
 
+    /// <summary>True where the folder has a tokenizer, not only settings of one.</summary>
+    internal static bool AreIn(string folder) =>
+        ((string[])[SentencePieceFile, JsonFile, VocabularyFile]).Any(name => File.Exists(Path.Combine(folder, name)));
+
     /// <summary>True where the folder says how its tokenizer is used; false for bare vocabulary files.</summary>
     internal static bool HasSettings(string folder) => File.Exists(Path.Combine(folder, TokenizerSettings.ConfigFile))
         || File.Exists(Path.Combine(folder, TokenizerSettings.SpecialTokensFile));
