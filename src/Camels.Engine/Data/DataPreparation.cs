@@ -51,10 +51,10 @@ public static class DataPreparation
     {
         settings.Check();
         settings = settings with { Sources = Mixtures.Expand(settings.Sources), ValidationSources = Mixtures.Expand(settings.ValidationSources) };
-        DataFiles.RequireOutside(outputFolder, [.. settings.Sources, .. settings.ValidationSources]);
         ChatTemplate template = ChatTemplate.Find(settings.Template);
         TemplateEncoder encoder = new(template, tokenizer, settings.Compatibility);
         OpenedSource[] sources = OpenedSource.OpenAll(settings, tokenizer);
+        DataFiles.RequireOutside(outputFolder, [.. settings.Sources, .. settings.ValidationSources]);
         void Waiting() => progress?.Report(new PreparationProgress("waiting for another process that prepares the same data", 0, 0, 0));
         using PreparedFolder folder = new(outputFolder, Waiting, cancellation);
         progress?.Report(new PreparationProgress("looking for prepared data", 0, 0, 0));
