@@ -3,8 +3,8 @@ using System.Text.Json;
 namespace Camels.Engine.Data;
 
 /// <summary>
-/// Reads the JSON values of a file one by one, so that a file is never in memory whole. Nesting is bounded by
-/// <see cref="StrictJson.MaximumDepth"/>. Anything wrong is exit code 3.
+/// Reads the JSON values of a file one by one, so that a file is never in memory whole: a value is valid until the next is asked for. Nesting
+/// is bounded by <see cref="StrictJson.MaximumDepth"/>, and an object names nothing twice. Anything wrong is exit code 3.
 /// </summary>
 internal sealed class JsonScanner(DataFile file) : IDisposable
 {
@@ -47,10 +47,16 @@ internal sealed class JsonScanner(DataFile file) : IDisposable
             throw _text.Broken("broken JSON: expected a name in quotes");
         }
 
-        using JsonDocument name = Value();
+        string name;
+        using (JsonDocument value = Value(out int length))
+        {
+            name = TextOf(value.RootElement);
+            _text.Consume(length);
+        }
+
         Take(':');
         _text.SkipWhiteSpace();
-        return TextOf(name.RootElement);
+        return name;
     }
 
     /// <summary>Takes one character, white space before it aside.</summary>
@@ -75,17 +81,29 @@ internal sealed class JsonScanner(DataFile file) : IDisposable
     /// <summary>Reads the value that begins here without taking it, so that errors can still name its line.</summary>
     public JsonDocument Value(out int length)
     {
+        length = ValueLength();
+        return Parsed(length);
+    }
+
+    /// <summary>Reads the line that begins here, one value, without taking it.</summary>
+    public JsonDocument LineValue(out int length)
+    {
+        length = _text.LineLength();
+        return Parsed(length);
+    }
+
+    // Bytes of the value that begins here, all of them then in the window.
+    private int ValueLength()
+    {
         while (true)
         {
             try
             {
                 JsonReaderState state = new(new JsonReaderOptions { MaxDepth = StrictJson.MaximumDepth });
                 Utf8JsonReader reader = new(_text.Window, isFinalBlock: _text.IsLast, state);
-                if (JsonDocument.TryParseValue(ref reader, out JsonDocument? document))
+                if (reader.Read() && reader.TrySkip())
                 {
-                    length = (int)reader.BytesConsumed;
-                    _text.RequireUtf8(length);
-                    return document;
+                    return (int)reader.BytesConsumed;
                 }
             }
             catch (JsonException broken)
@@ -97,10 +115,8 @@ internal sealed class JsonScanner(DataFile file) : IDisposable
         }
     }
 
-    /// <summary>Reads the line that begins here, one value, without taking it.</summary>
-    public JsonDocument LineValue(out int length)
+    private JsonDocument Parsed(int length)
     {
-        length = _text.LineLength();
         _text.RequireUtf8(length);
         try
         {

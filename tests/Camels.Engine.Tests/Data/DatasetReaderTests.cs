@@ -111,6 +111,11 @@ public sealed class DatasetReaderTests : IDisposable
     [InlineData("""{"Definition": "d", "Instances" []}""", "expected :")]
     [InlineData("""{"Definition": "d"} {}""", "text after the end")]
     [InlineData("""{"\ud800": 1, "Definition": "d"}""", "not well-formed Unicode")]
+    [InlineData("{\"Definition\": \"d\",\n\"Definition\": \"e\"}", "line 2, column 15: the task has a second \"Definition\"")]
+    [InlineData("""{"Definition": "d", "Instances": [], "Instances": []}""", "line 1, column 51: the task has a second \"Instances\"")]
+    [InlineData("""{"Definition": "d", "Positive Examples": [], "Positive Examples": []}""", "line 1, column 67: the task has a second \"Positive Examples\"")]
+    [InlineData("""{"Definition": "d", "Positive Examples": [{"input": "a", "output": "b", "input": "c"}]}""", "line 1, column 42: broken JSON: Duplicate property 'input'")]
+    [InlineData("{\"Definition\": \"d\", \"Instances\": [\n{\"input\": \"a\", \"output\": \"b\", \"input\": \"c\"}]}", "line 2, column 1: broken JSON: Duplicate property 'input'")]
     [InlineData("[]", "expected {")]
     public void BrokenTasksAreNamed(string text, string what) =>
         Fails(ExitCode.BadInput, () => Read("super_ni", _folder.Write("task.json", text)), "task.json", what);

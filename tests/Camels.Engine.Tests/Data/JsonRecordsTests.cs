@@ -11,6 +11,7 @@ namespace Camels.Engine.Tests.Data;
 public sealed class JsonRecordsTests : IDisposable
 {
     private const string Good = """{"prompt": "p", "completion": "c"}""";
+    private const string Twice = """{"prompt": "a", "completion": "b", "prompt": "c"}""";
 
     private readonly TemporaryFolder _folder = new();
 
@@ -54,7 +55,11 @@ public sealed class JsonRecordsTests : IDisposable
     [InlineData("""{"prompt": null, "completion": "c"}""", "line 1 (record 1)", "column \"prompt\" is missing or null")]
     [InlineData("""{"prompt": ["p"], "completion": "c"}""", "line 1 (record 1)", "column \"prompt\" is an array, expected text")]
     [InlineData("""{"prompt": 3, "completion": "c"}""", "line 1 (record 1)", "column \"prompt\" is a number, expected text")]
-    [InlineData("""{"prompt": "a", "completion": "b", "prompt": "c"}""", "line 1, column ", "prompt")]
+    [InlineData(Twice, "line 1, column 1", "property 'prompt'")]
+    [InlineData("[" + Good + ",\n" + Twice + "]", "line 2, column 1", "property 'prompt'")]
+    [InlineData("{\n\"prompt\": \"p\", \"completion\": \"c\"\n}\n" + Twice, "line 4, column 1", "property 'prompt'")]
+    [InlineData("""[{"more": [{"a": 1, "a": 2}]}]""", "line 1, column 2", "property 'a'")]
+    [InlineData("""[{"\ud800pt": "", "completion": "c"}]""", "line 1, column 2", "not well-formed Unicode")]
     [InlineData("""{"prompt": "\ud800", "completion": "c"}""", "line 1 (record 1)", "column \"prompt\" is not well-formed Unicode")]
     [InlineData("""{"\ud800pt": "", "completion": "c"}""", "line 1, column 1", "not well-formed Unicode")]
     public void WhatIsWrongAndWhereIsNamed(string text, string where, string what) =>

@@ -16,6 +16,7 @@ internal sealed class SuperNiTask
 
     private readonly DatasetInput _input;
     private readonly string _name;
+    private readonly HashSet<string> _membersRead = [];
     private readonly List<(string Input, string Output)> _positive = [];
 
     // The instances with the smallest keys, the largest of them first out.
@@ -69,6 +70,11 @@ internal sealed class SuperNiTask
 
     private void ReadMember(JsonScanner scanner, string member)
     {
+        if (member is "Definition" or "Positive Examples" or "Instances" && !_membersRead.Add(member))
+        {
+            throw scanner.Text.Broken($"the task has a second \"{member}\"");
+        }
+
         RecordPlace place = scanner.Place(record: 1);
         if (member == "Instances")
         {
