@@ -137,6 +137,19 @@ public sealed class BadInputTests
         Assert.Equal("""{"prompt":"a"}""", File.ReadAllText(prompts));
     }
 
+    [Theory]
+    [InlineData("prompts.jsonl", "link.jsonl")]
+    [InlineData("link.jsonl", "prompts.jsonl")]
+    public void Prompts_are_not_written_over_through_a_link(string prompts, string output)
+    {
+        using SmallRun small = new();
+        string file = small.Write("prompts.jsonl", """{"prompt":"a"}""");
+        File.CreateSymbolicLink(Path.Combine(small.Root, "link.jsonl"), file);
+        Refused(ExitCode.Usage, "the file of the prompts", small.Run(
+            "generate", "--model", small.Model, "--prompts", Path.Combine(small.Root, prompts), "--output", Path.Combine(small.Root, output)));
+        Assert.Equal("""{"prompt":"a"}""", File.ReadAllText(file));
+    }
+
     [Fact]
     public void A_prompt_that_fails_is_an_entry_with_its_error()
     {

@@ -63,6 +63,16 @@ public class RunFolderTests
     }
 
     [Fact]
+    public void CheckpointsAloneAreARun()
+    {
+        using TemporaryFolder folder = new();
+        Directory.CreateDirectory(folder["r/checkpoints/step-00000001"]);
+        CamelsException refused = Assert.Throws<CamelsException>(() => RunFolder.Open(folder["r"], resume: false));
+        Assert.Contains("--resume", refused.Message, StringComparison.Ordinal);
+        RunFolder.Open(folder["r"], resume: true).Dispose();
+    }
+
+    [Fact]
     public void AFileWhereTheFolderShouldBeIsRefused()
     {
         using TemporaryFolder folder = new();

@@ -213,7 +213,12 @@ public class TrainingStateTests
         long free = new DriveInfo(folder.Path).AvailableFreeSpace;
         CheckpointToWrite checkpoint = Checkpoint(0);
         checkpoint = checkpoint with { State = [new TensorToWrite("huge", StoredType.U8, [free / 2], (_, _) => throw new InvalidOperationException())] };
-        CamelsException refused = Assert.Throws<CamelsException>(() => new CheckpointWriter(folder["c"], keep: 2).Rehearse(checkpoint, checkpointsToCome: 9));
+
+        // What resuming passed over does not count among those that are there.
+        Directory.CreateDirectory(folder["c/step-00000005"]);
+        CheckpointWriter writer = new(folder["c"], keep: 2);
+        writer.PassOver(resumedFrom: 3);
+        CamelsException refused = Assert.Throws<CamelsException>(() => writer.Rehearse(checkpoint, checkpointsToCome: 9));
         Assert.Equal(ExitCode.RunFailed, refused.Code);
         Assert.Contains("3 more checkpoints", refused.Message, StringComparison.Ordinal);
         Assert.Contains("MB free", refused.Message, StringComparison.Ordinal);

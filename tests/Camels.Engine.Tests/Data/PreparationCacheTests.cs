@@ -69,6 +69,34 @@ public sealed class PreparationCacheTests : IDisposable
         Assert.True(Prepare(_settings).IsCached);
     }
 
+    // They list every source file.
+    [Theory]
+    [InlineData("manifest.json")]
+    [InlineData("audit.json")]
+    public void LongManifestsAndAuditsAreTakenFromTheCache(string file)
+    {
+        _ = Prepare(_settings);
+        File.AppendAllText(Path.Combine(Output, file), new string(' ', 2 << 20));
+        Assert.True(Prepare(_settings).IsCached);
+    }
+
+    [Fact]
+    public void AFileWhereTheFolderShouldBeIsLeftAlone()
+    {
+        File.WriteAllText(Output, "mine");
+        Fails(ExitCode.Usage, () => Prepare(_settings), "not a folder of prepared data");
+        Assert.Equal("mine", File.ReadAllText(Output));
+    }
+
+    [Fact]
+    public void AFolderWithAFolderOfAKnownNameIsLeftAlone()
+    {
+        _ = Prepare(_settings);
+        string mine = Directory.CreateDirectory(Path.Combine(Output, "validation.ids")).FullName;
+        Fails(ExitCode.Usage, () => Prepare(_settings with { Seed = 3 }), "not a folder of prepared data");
+        Assert.True(Directory.Exists(mine));
+    }
+
     // A manifest.json with a version is a file of many programs.
     [Theory]
     [InlineData("manifest.json")]

@@ -2,6 +2,7 @@ using System.Text;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using Camels.Engine.Checkpoints;
+using Camels.Engine.Data;
 using Camels.Engine.Parameters;
 using Camels.Engine.Training;
 using Camels.Kernels;
@@ -33,9 +34,24 @@ public sealed partial class FinetuneRunTests
         Recipe changed = recipe with { Training = recipe.Training with { LearningRate = 1 } };
         Assert.Throws<CamelsException>(() => Run(changed, resume: true, stopAfter: int.MaxValue));
         Assert.Equal(status, File.ReadAllText(Path.Combine(recipe.Output, "status.json")));
+        Directory.Delete(Path.Combine(_folder, "cache"), recursive: true);
+        Assert.Throws<OperationCanceledException>(() => Run(recipe, resume: true, stopAfter: 0));
+        Assert.Equal(status, File.ReadAllText(Path.Combine(recipe.Output, "status.json")));
         File.Delete(Path.Combine(_folder, "data.jsonl"));
         Assert.Throws<CamelsException>(() => Run(recipe, resume: true, stopAfter: int.MaxValue));
         Assert.Equal(status, File.ReadAllText(Path.Combine(recipe.Output, "status.json")));
+    }
+
+    [Fact]
+    public void A_resumption_that_fails_after_its_first_step_says_so()
+    {
+        Recipe recipe = RecipeFor("failing", steps: 3);
+        Assert.True(Run(recipe, resume: false, stopAfter: 1).IsInterrupted);
+        CountingWatcher watcher = new(int.MaxValue) { OnStepped = () => throw new IOException("the terminal is gone") };
+        Assert.Throws<CamelsException>(() => Run(recipe, resume: true, watcher, Device.OpenCpu(threads: 1)));
+        using JsonDocument status = JsonDocument.Parse(File.ReadAllText(Path.Combine(recipe.Output, "status.json")));
+        Assert.Equal("failed", status.RootElement.GetProperty("state").GetString());
+        Assert.Equal(2, status.RootElement.GetProperty("step").GetInt64());
     }
 
     [Fact]
@@ -64,13 +80,19 @@ public sealed partial class FinetuneRunTests
     {
         Recipe recipe = RecipeFor("", steps: 1);
         Directory.Move(Path.Combine(_folder, "base"), Path.Combine(_folder, "model"));
-        Recipe over = recipe with { Model = recipe.Model with { Path = Path.Combine(_folder, "model") } };
-        Recipe data = recipe with { Data = recipe.Data with { Sources = [new("messages", Path.Combine(_folder, "checkpoints", "data.jsonl"))] } };
-        foreach (Recipe wrong in (Recipe[])[over, data])
+        DataSource data = new("messages", Path.Combine(_folder, "checkpoints", "data.jsonl"));
+        foreach ((string key, Recipe wrong) in ((string, Recipe)[])
+        [
+            ("model.path", recipe with { Model = recipe.Model with { Path = Path.Combine(_folder, "model") } }),
+            ("model.adapter", recipe with { Model = recipe.Model with { Adapter = Path.Combine(_folder, "model", "adapter") } }),
+            ("model.tokenizer", recipe with { Model = recipe.Model with { Tokenizer = Path.Combine(_folder, "model") } }),
+            ("data.sources", recipe with { Data = recipe.Data with { Sources = [data] } }),
+            ("data.validation.sources", recipe with { Data = recipe.Data with { Validation = new() { Sources = [data] } } }),
+        ])
         {
             CamelsException refused = Assert.Throws<CamelsException>(() => Run(wrong, resume: true, stopAfter: int.MaxValue));
             Assert.Equal(ExitCode.Usage, refused.Code);
-            Assert.Contains("which the run itself writes", refused.Message);
+            Assert.Matches($"^{key} .* which the run itself writes", refused.Message);
         }
     }
 

@@ -105,11 +105,30 @@ public sealed partial class FinetuneRunTests : IDisposable
     }
 
     [Fact]
-    public void The_template_and_its_end_token_travel_with_the_model()
+    public void What_a_resumption_passed_over_does_not_count_as_kept()
+    {
+        Recipe recipe = RecipeFor("passed over", steps: 2) with { Checkpoint = new CheckpointRecipe { EverySteps = 2, Keep = 2 } };
+        _ = Run(recipe, resume: false, stopAfter: int.MaxValue);
+        string checkpoints = Path.Combine(recipe.Output, "checkpoints");
+        _ = Directory.CreateDirectory(Path.Combine(checkpoints, CheckpointFolders.NameOf(3)));
+        _ = Run(recipe with { Training = recipe.Training with { Steps = 4 } }, resume: true, stopAfter: int.MaxValue);
+        Assert.Equal([4, 2], CheckpointFolders.Steps(checkpoints));
+    }
+
+    [Theory]
+    [InlineData("""{"eos_token_id": 257, "temperature": 0.6}""", """{"eos_token_id":[257,258],"temperature":0.6}""")]
+    [InlineData(null, """{"bos_token_id":256,"eos_token_id":[257,258],"pad_token_id":null}""")]
+    public void The_template_and_its_end_token_travel_with_the_model(string? generation, string expected)
     {
         string template = Path.Combine(_folder, "mine.json");
         File.WriteAllText(template, """{"system": "{content}", "user": "[U]{content}", "assistant": "[A]{content}{eos}", "end_token": "<|user|>\n"}""");
-        File.WriteAllText(Path.Combine(_folder, "base", HuggingFaceFolder.GenerationConfigName), """{"eos_token_id": 257, "temperature": 0.6}""");
+        string published = Path.Combine(_folder, "base", HuggingFaceFolder.GenerationConfigName);
+        File.Delete(published);
+        if (generation is not null)
+        {
+            File.WriteAllText(published, generation);
+        }
+
         Recipe recipe = RecipeFor("template", steps: 2);
         RunOutcome outcome = Run(recipe with { Data = recipe.Data with { Template = template } }, resume: false, stopAfter: int.MaxValue);
         using JsonDocument config = JsonDocument.Parse(File.ReadAllText(Path.Combine(outcome.ModelPath!, "tokenizer_config.json")));
@@ -119,8 +138,7 @@ public sealed partial class FinetuneRunTests : IDisposable
         using HuggingFaceFolder model = HuggingFaceFolder.Open(outcome.ModelPath!);
         Assert.Equal([257, 258], model.Config.EosIds);
         Assert.Equal(
-            """{"eos_token_id":[257,258],"temperature":0.6}""",
-            JsonNode.Parse(File.ReadAllText(Path.Combine(outcome.ModelPath!, HuggingFaceFolder.GenerationConfigName)))!.ToJsonString());
+            expected, JsonNode.Parse(File.ReadAllText(Path.Combine(outcome.ModelPath!, HuggingFaceFolder.GenerationConfigName)))!.ToJsonString());
     }
 
     [Fact]
