@@ -49,7 +49,10 @@ public sealed class Conversation
         Place = place;
         Index = index;
         Messages = messages;
-        ContentHash = HashOf(content ?? messages);
+        content ??= messages;
+        ContentHash = HashOf(content);
+        int question = Array.FindIndex(content, message => message.Role == Role.User);
+        OpeningHash = HashOf(content.AsSpan(0, question + 1));
     }
 
     /// <summary>Where it was read.</summary>
@@ -63,6 +66,12 @@ public sealed class Conversation
 
     /// <summary>The first 128 bits of a SHA-256 of roles and stripped contents in UTF-8: equal for duplicates, whatever template dressed them.</summary>
     public UInt128 ContentHash { get; }
+
+    /// <summary>
+    /// The same of the messages up to the user's first: equal for all paths of a tree and for all that continue each other. What begins alike
+    /// shares more than its beginning: answers of one path are context and targets of another.
+    /// </summary>
+    public UInt128 OpeningHash { get; }
 
     /// <summary>True where an assistant turn has no text: such a record would teach to answer nothing.</summary>
     public bool HasEmptyAnswer => Array.Exists(Messages, message =>
@@ -117,7 +126,7 @@ public sealed class Conversation
     };
 
     // UTF-8, which for most text is half as much to hash.
-    private static UInt128 HashOf(Message[] messages)
+    private static UInt128 HashOf(ReadOnlySpan<Message> messages)
     {
         const int HeadBytes = 8;
         int bytes = 0;

@@ -24,12 +24,12 @@ internal sealed class ConversationFilter(Deduplicate deduplicate)
     {
         if (audit.IsValidation)
         {
-            _inValidationSources.Add(conversation.ContentHash);
+            _inValidationSources.Add(conversation.OpeningHash);
         }
-        else if (_inValidationSources.Contains(conversation.ContentHash))
+        else if (_inValidationSources.Contains(conversation.OpeningHash))
         {
             audit.InValidationSources++;
-            audit.ListLater(conversation.Place, "is in the validation sources, dropped", isLeftOut: true);
+            audit.ListLater(conversation.Place, "begins as one of the validation sources does, dropped", isLeftOut: true);
             return false;
         }
 

@@ -11,7 +11,9 @@ namespace Camels.Engine.Data;
 /// <param name="Source">Index of its source.</param>
 /// <param name="Record">Number of its record in the source.</param>
 /// <param name="ContentHash">Of the conversation it comes from.</param>
-internal readonly record struct StoredDocument(long Offset, int Tokens, int Turns, int Source, long Record, UInt128 ContentHash);
+/// <param name="OpeningHash">Of how that begins.</param>
+internal readonly record struct StoredDocument(
+    long Offset, int Tokens, int Turns, int Source, long Record, UInt128 ContentHash, UInt128 OpeningHash);
 
 /// <summary>
 /// Documents in the order they were read, in a temporary file: so packing can look at all of them at once while memory holds only their
@@ -26,13 +28,14 @@ internal sealed class DocumentStore(string path) : IDisposable
 
     public ReadOnlySpan<StoredDocument> Documents => CollectionsMarshal.AsSpan(_documents);
 
-    public void Append(EncodedDocuments documents, int source, long record, UInt128 contentHash)
+    public void Append(EncodedDocuments documents, int source, Conversation conversation)
     {
         for (int i = 0; i < documents.Count; i++)
         {
             ReadOnlySpan<Turn> turns = documents.Turns(i);
             ReadOnlySpan<int> ids = documents.Ids(i);
-            _documents.Add(new StoredDocument(_writer.Count, ids.Length, turns.Length, source, record, contentHash));
+            _documents.Add(new StoredDocument(
+                _writer.Count, ids.Length, turns.Length, source, conversation.Index, conversation.ContentHash, conversation.OpeningHash));
             _writer.Write(MemoryMarshal.AsBytes(turns));
             _writer.Write(MemoryMarshal.AsBytes(ids));
             _writer.Write(documents.Trained(i));

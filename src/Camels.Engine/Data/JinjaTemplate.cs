@@ -14,7 +14,7 @@ public static class JinjaTemplate
     public static string Of(ChatTemplate template, ITokenizer tokenizer)
     {
         TemplateMarkers markers = new(template, tokenizer);
-        bool hasBos = markers.Start.Length > 0;
+        string bos = markers.Start.Length > 0 ? "\u0002" + GapAfterBos(tokenizer) : "";
         bool endsWithEos = markers.EndId == tokenizer.EosId;
         MessageFrame system = template.FrameOf(Role.System);
         MessageFrame assistant = template.FrameOf(Role.Assistant);
@@ -51,7 +51,7 @@ public static class JinjaTemplate
         {
             string end = endsWithEos ? template.EndToken + "\u0001" : template.EndToken!;
             text = text.Replace(ChatTemplate.Eos, end, StringComparison.Ordinal)
-                .Replace(ChatTemplate.Bos, hasBos ? "\u0002" : "", StringComparison.Ordinal);
+                .Replace(ChatTemplate.Bos, bos, StringComparison.Ordinal);
             int start = 0;
             for (int i = 0; i <= text.Length; i++)
             {
@@ -68,6 +68,21 @@ public static class JinjaTemplate
                 }
             }
         }
+    }
+
+    // After BOS a text begins as a document does, with the tokenizer's own space where it puts one (LLaMA). Who tokenizes what Jinja renders reads
+    // BOS in the text, and some tokenizers put no space after a token: there it is written.
+    private static string GapAfterBos(ITokenizer tokenizer)
+    {
+        const string Probe = "x";
+        List<int> trained = [tokenizer.BosId!.Value];
+        tokenizer.Encode(Probe, trained, isStart: true, parseSpecial: false);
+        return Array.Find(["", " "], gap =>
+        {
+            List<int> rendered = [];
+            tokenizer.Encode(tokenizer.PieceText(tokenizer.BosId.Value) + gap + Probe, rendered, isStart: true, parseSpecial: true);
+            return rendered.SequenceEqual(trained);
+        }) ?? "";
     }
 
     private static string Literal(string text) => "'" + text

@@ -72,7 +72,7 @@ internal sealed class PreparationRun(
             if (IsAllowed(conversation, worker, audit) && _filter.Takes(conversation, worker, audit))
             {
                 worker.Count(audit, conversation.Place);
-                _store.Append(worker.Documents, chunk.Source, conversation.Index, conversation.ContentHash);
+                _store.Append(worker.Documents, chunk.Source, conversation);
                 _conversations++;
                 _tokens += worker.Documents.Tokens;
             }

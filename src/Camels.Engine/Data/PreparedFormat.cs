@@ -30,8 +30,8 @@ public sealed record PreparedSource(string Name, string Dataset, long Records, l
 /// </summary>
 public sealed record PreparedManifest
 {
-    /// <summary>The version this program writes and reads; part of the key.</summary>
-    public const int CurrentVersion = 3;
+    /// <summary>The version this program writes and reads, of the layout and of how conversations are chosen; part of the key.</summary>
+    public const int CurrentVersion = 4;
 
     internal const string FileName = "manifest.json";
     private const long MostBytes = 1 << 30;      // it lists every source file

@@ -79,7 +79,7 @@ public sealed record SourceAudit
     /// <summary>Conversations that went to the validation split.</summary>
     public long HeldOut { get; set; }
 
-    /// <summary>Dropped from training: the same content is in the validation sources.</summary>
+    /// <summary>Dropped from training: a conversation of the validation sources begins with the same message.</summary>
     public long InValidationSources { get; set; }
 
     /// <summary>Where the first records of the counts above stand, each with its reason.</summary>

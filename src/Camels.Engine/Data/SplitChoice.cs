@@ -9,8 +9,9 @@ internal enum Destination : byte
 }
 
 /// <summary>
-/// Decides over all documents at once which conversations the mixture takes and which are held out. Both take those with the smallest hashes
-/// of their content, so the choice depends on no order, a tenth is part of a quarter, and duplicates share a side.
+/// Decides over all documents at once which conversations the mixture takes and which are held out. Both take those with the smallest hashes,
+/// of the whole content and of how it begins, so the choice depends on no order, a tenth is part of a quarter, and what begins alike shares a
+/// side: the other paths of a tree have its answers too.
 /// </summary>
 internal sealed class SplitChoice(PreparationSettings settings, OpenedSource[] sources)
 {
@@ -22,7 +23,7 @@ internal sealed class SplitChoice(PreparationSettings settings, OpenedSource[] s
         for (int i = 0; i < documents.Length; i++)
         {
             SourceAudit audit = sources[documents[i].Source].Audit;
-            bool isHeldOut = audit.IsValidation || (settings.ValidationFraction > 0 && documents[i].ContentHash <= largestHeldOut);
+            bool isHeldOut = audit.IsValidation || (settings.ValidationFraction > 0 && documents[i].OpeningHash <= largestHeldOut);
             if (destinations[i] == Destination.Train && isHeldOut)
             {
                 destinations[i] = Destination.Validation;
@@ -115,7 +116,7 @@ internal sealed class SplitChoice(PreparationSettings settings, OpenedSource[] s
         {
             if (destinations[i] == Destination.Train)
             {
-                _ = distinct.Add(documents[i].ContentHash);
+                _ = distinct.Add(documents[i].OpeningHash);
             }
         }
 
@@ -125,6 +126,6 @@ internal sealed class SplitChoice(PreparationSettings settings, OpenedSource[] s
         return count < hashes.Length
             ? hashes[count - 1]
             : throw CamelsException.BadInput(
-                $"the data has {hashes.Length} distinct usable conversations: too few to hold some out and train on others.");
+                $"the data has {hashes.Length} distinct first messages: too few to hold some out and train on others; name data.validation.sources instead.");
     }
 }

@@ -15,6 +15,7 @@ internal readonly record struct TemplateMarker(int[] Ids, string Lead, bool IsSt
 internal sealed class TemplateMarkers
 {
     private readonly ITokenizer _tokenizer;
+    private readonly bool _restarts;
 
     public TemplateMarkers(ChatTemplate template, ITokenizer tokenizer)
     {
@@ -25,6 +26,7 @@ internal sealed class TemplateMarkers
         EndId = endToken ?? tokenizer.EosId
             ?? throw CamelsException.BadInput($"the tokenizer has no EOS token, which template {template.Name} needs to end an answer.");
         AnswerTail = template.AnswerTail + EndText;
+        _restarts = Restarts();
 
         MessageFrame system = template.FrameOf(Role.System);
         MessageFrame assistant = template.FrameOf(Role.Assistant);
@@ -36,7 +38,7 @@ internal sealed class TemplateMarkers
         System = Compile(system.Before, isStart: true);
         FirstUser = Compile(opening, isStart: true);
         UserAfterSystem = Compile(system.After + afterSystem.Before, isStart: false);
-        UserAfterAnswer = Compile(assistant.After + afterAnswer.Before, isStart: false);
+        UserAfterAnswer = Compile(assistant.After + afterAnswer.Before, isStart: _restarts);
         string afterFirst = template.DefaultSystem is null ? template.UserFrame(previous: null).After : afterSystem.After;
         if (afterFirst != afterSystem.After || afterFirst != afterAnswer.After)
         {
@@ -44,7 +46,7 @@ internal sealed class TemplateMarkers
         }
 
         Answer = Compile(afterFirst + assistant.Before, isStart: false);
-        AfterAnswerTokens = Compile(assistant.After, isStart: false).Ids.Length;
+        AfterAnswerTokens = Compile(assistant.After, isStart: _restarts).Ids.Length;
     }
 
     /// <summary>BOS, where the tokenizer puts one before documents.</summary>
@@ -119,11 +121,22 @@ internal sealed class TemplateMarkers
             }
 
             ids.AddRange(end == bos ? Start : [EndId]);
-            isStart = end == bos && Start.Length > 0;
+            isStart = end == bos ? Start.Length > 0 : _restarts;
             text = text[(end + (end == bos ? ChatTemplate.Bos.Length : ChatTemplate.Eos.Length))..];
         }
 
         return new TemplateMarker([.. ids], lead, isStart && ids.Count == 0);
+    }
+
+    // Whether text after the token that ends an answer begins as a document does: so transformers' LlamaTokenizer has it with legacy on.
+    private bool Restarts()
+    {
+        const string Probe = "x";
+        List<int> started = [EndId];
+        _tokenizer.Encode(Probe, started, isStart: true, parseSpecial: false);
+        List<int> whole = [];
+        _tokenizer.Encode(_tokenizer.PieceText(EndId) + Probe, whole, isStart: true, parseSpecial: true);
+        return whole.SequenceEqual(started);
     }
 
     private static int IndexOrEnd(string text, string part)

@@ -222,14 +222,15 @@ public static class RecipeReader
     private static TrainingRecipe ReadTraining(RecipeSection section)
     {
         TrainingRecipe defaults = new();
+        ScheduleKind schedule = section.Choice("schedule", defaults.Schedule, RecipeNames.Schedules);
         TrainingRecipe training = new()
         {
             Epochs = section.IntegerOr(defaults.Epochs, "epochs", least: 1),
             Steps = (int?)section.Integer("steps", least: 1),
             BatchSize = section.IntegerOr(defaults.BatchSize, "batch_size", least: 1),
             LearningRate = section.Number("learning_rate", defaults.LearningRate, least: 0),
-            Schedule = section.Choice("schedule", defaults.Schedule, RecipeNames.Schedules),
-            WarmupRatio = section.Number("warmup_ratio", defaults.WarmupRatio, least: 0, below: 1),
+            Schedule = schedule,
+            WarmupRatio = section.Number("warmup_ratio", schedule == ScheduleKind.Constant ? 0 : defaults.WarmupRatio, least: 0, below: 1),
             WarmupSteps = (int?)section.Integer("warmup_steps", least: 0),
             MinLearningRateRatio = section.Number("min_learning_rate_ratio", defaults.MinLearningRateRatio, least: 0, below: 1),
             WeightDecay = section.Number("weight_decay", defaults.WeightDecay, least: 0),

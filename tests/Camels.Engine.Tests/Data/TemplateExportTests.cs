@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using Camels.Engine.Data;
 using Camels.Engine.Tests.Checkpoints;
 using Camels.Engine.Tokenizers;
@@ -64,6 +65,43 @@ public sealed class TemplateExportTests : IDisposable
         List<int> whole = [tokenizer.BosId!.Value];
         tokenizer.Encode("<|user|>\nHello!\n<|assistant|>\n", whole, isStart: true, parseSpecial: true);
         Assert.Equal(whole, ids);
+    }
+
+    /// <summary>What another program renders and tokenizes, BOS read in the text, is what was trained: LLaMA's tokenizer, as shared and as older configs have it.</summary>
+    [SharedTheory("models/tokenizers/llama")]
+    [InlineData("llama", null)]
+    [InlineData("llama", true)]
+    [InlineData("opt", null)]
+    [InlineData("gpt-neox", null)]
+    public void TheRenderedTextHasTheTrainedIds(string tokenizerName, bool? legacy)
+    {
+        foreach (string file in Directory.GetFiles(SharedFiles.Path($"models/tokenizers/{tokenizerName}")))
+        {
+            File.WriteAllBytes(_folder[Path.GetFileName(file)], File.ReadAllBytes(file));
+        }
+
+        if (legacy is bool isLegacy)
+        {
+            string config = _folder["tokenizer_config.json"];
+            JsonNode root = JsonNode.Parse(File.ReadAllText(config))!;
+            Assert.NotEqual(isLegacy, root["legacy"]!.GetValue<bool>());
+            root["legacy"] = isLegacy;
+            File.WriteAllText(config, root.ToJsonString());
+        }
+
+        ITokenizer tokenizer = TokenizerFiles.Load(_folder.Path);
+        foreach (string name in (string[])["tulu", "vicuna", "zephyr", "alpaca", "llama2", "plain"])
+        {
+            ChatTemplate template = ChatTemplate.Find(name);
+            foreach (Message[] messages in (Message[][])[[new(Role.User, "Hello!")], [new(Role.User, "a"), new(Role.Assistant, "b"), new(Role.User, "c")]])
+            {
+                List<int> trained = [];
+                new TemplateEncoder(template, tokenizer).EncodePrompt(messages, trained);
+                List<int> rendered = [];
+                tokenizer.Encode(new RenderedJinja(JinjaTemplate.Of(template, tokenizer), tokenizer).Render(messages), rendered, isStart: true, parseSpecial: true);
+                Assert.True(trained.SequenceEqual(rendered), $"{name}: {string.Join(' ', trained)} trained, {string.Join(' ', rendered)} rendered");
+            }
+        }
     }
 
     private ITokenizer Bytes()

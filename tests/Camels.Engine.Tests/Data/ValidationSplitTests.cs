@@ -35,6 +35,18 @@ public sealed class ValidationSplitTests : IDisposable
         Assert.Equal(validation.Order(), Split(string.Concat(lines.Reverse()), 0.2).Validation.Order());
     }
 
+    // As the paths of a tree do: an answer that one of them is measured on is context or target of the others.
+    [Fact]
+    public void WhatBeginsAlikeSharesASide()
+    {
+        string text = string.Concat(Enumerable.Range(0, 120).Select(i => Turns($"q{i % 30}", $"a{i % 60}", $"and {i}?", "so")));
+        (List<string> train, List<string> validation) = Split(text, 0.2);
+        static string Question(string contents) => contents.Split('-')[0];
+        Assert.Equal(6, validation.Select(Question).Distinct().Count());
+        Assert.Equal(24, validation.Count);
+        Assert.Empty(train.Select(Question).Intersect(validation.Select(Question)));
+    }
+
     [Fact]
     public void DressedDuplicatesShareASide()
     {
@@ -61,7 +73,7 @@ public sealed class ValidationSplitTests : IDisposable
     [Fact]
     public void OwnSourcesAreNeverTrainedOn()
     {
-        string train = _folder.Write("train.jsonl", Turns("a", "b") + Turns("c", "d") + Turns("e ", "f"));
+        string train = _folder.Write("train.jsonl", Turns("a", "b") + Turns("c", "d") + Turns("e ", "another answer"));
         string validation = _folder.Write("validation.jsonl", Turns("e", "f") + Turns("g", "h"));
         using PreparationResult result = DataPreparation.Prepare(
             new PreparationSettings { Sources = [new("messages", train)], ValidationSources = [new("messages", validation)], Packing = false },
@@ -80,7 +92,7 @@ public sealed class ValidationSplitTests : IDisposable
     [Fact]
     public void TooLittleToHoldOutIsRefused()
     {
-        Fails(ExitCode.BadInput, () => Split(Turns("a", "b") + Turns("a", "b"), 0.5), "1 distinct usable conversations");
+        Fails(ExitCode.BadInput, () => Split(Turns("a", "b") + Turns("a", "b"), 0.5), "1 distinct first messages");
         PreparationSettings settings = new()
         {
             Sources = [new("messages", _folder.Write("train.jsonl", Turns("a", "b")))],

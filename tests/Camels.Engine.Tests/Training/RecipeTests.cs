@@ -115,6 +115,14 @@ public sealed class RecipeTests
             (recipe.Precision, recipe.Sharding.Lanes, recipe.Sharding.LanesPerCall, recipe.Checkpoint.EverySteps, recipe.Checkpoint.Keep));
     }
 
+    // As transformers has a constant schedule and one that warms up.
+    [Theory]
+    [InlineData("training: {schedule: constant}", 0)]
+    [InlineData("training: {schedule: constant, warmup_ratio: 0.1}", 0.1)]
+    [InlineData("training: {schedule: cosine}", 0.03)]
+    public void A_constant_schedule_warms_up_only_where_it_is_asked_to(string addition, double expected) =>
+        Assert.Equal(expected, RecipeReader.Parse($"{Smallest}\n{addition}", "r.yaml", []).Training.WarmupRatio);
+
     [Theory]
     [InlineData("optput: x", "r.yaml:4", "unknown key optput", "\"x\"", "did you mean output?")]
     [InlineData("adaptor: {kind: lora}", "r.yaml:4", "unknown key adaptor", "did you mean adapter?", "a recipe takes")]
