@@ -80,9 +80,7 @@ internal static class DataFiles
                 continue;
             }
 
-            using DataFile file = FileKind.IsGzip(head)
-                ? new DataFile(path, new GZipStream(stream, CompressionMode.Decompress), new GzipExpansion(stream), progress)
-                : new DataFile(path, stream, expansion: null, progress);
+            using DataFile file = FileKind.IsGzip(head) ? Unpacked(path, stream, progress) : new DataFile(path, stream, expansion: null, progress);
             yield return file;
         }
     }
@@ -137,6 +135,12 @@ internal static class DataFiles
         {
             throw CamelsException.BadInput($"{path}: cannot be read: {failure.Message}", failure);
         }
+    }
+
+    private static DataFile Unpacked(string path, FileStream stream, DatasetInput? progress)
+    {
+        GzipFile packed = new(stream.SafeFileHandle);
+        return new DataFile(path, new GZipStream(packed, CompressionMode.Decompress), new GzipExpansion(packed), progress);
     }
 
     private static IEnumerable<DataFile> Entries(string path, FileStream stream, IReadOnlyList<string> extensions, DatasetInput? progress)

@@ -146,7 +146,8 @@ internal static class EvaluationSets
         try
         {
             using FileStream file = DataFiles.OpenRead(path);
-            using Stream stream = path.EndsWith(DataFiles.GzipExtension, StringComparison.Ordinal) ? new GZipStream(file, CompressionMode.Decompress) : file;
+            using GzipFile? packed = path.EndsWith(DataFiles.GzipExtension, StringComparison.Ordinal) ? new GzipFile(file.SafeFileHandle) : null;
+            using Stream stream = packed is null ? file : new GZipStream(packed, CompressionMode.Decompress);
             byte[] bytes = new byte[1 << 20];
             int length = 0;
             for (int read; (read = stream.Read(bytes.AsSpan(length))) > 0;)
@@ -163,6 +164,7 @@ internal static class EvaluationSets
                 }
             }
 
+            packed?.RequireWhole(path);
             return Encoding.UTF8.GetString(bytes, 0, length).TrimStart('\ufeff');
         }
         catch (Exception failure) when (failure is IOException or InvalidDataException)

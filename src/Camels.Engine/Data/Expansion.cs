@@ -35,13 +35,17 @@ internal abstract class Expansion
     protected abstract void Check(string name, ReadOnlySpan<byte> unpacked, long unpackedBytes);
 }
 
-/// <summary>A .gz; its stream checks sums and completeness itself.</summary>
-internal sealed class GzipExpansion(FileStream file) : Expansion
+/// <summary>A .gz; its stream checks the sums itself and that no member is cut short, but not that members are all there is.</summary>
+internal sealed class GzipExpansion(GzipFile file) : Expansion
 {
     protected override long PackedBytes(long unpackedBytes) => file.Position;
 
     protected override void Check(string name, ReadOnlySpan<byte> unpacked, long unpackedBytes)
     {
+        if (unpacked.IsEmpty)
+        {
+            file.RequireWhole(name);
+        }
     }
 }
 

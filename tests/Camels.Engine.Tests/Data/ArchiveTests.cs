@@ -30,6 +30,29 @@ public sealed class ArchiveTests : IDisposable
     public void GzipOfSeveralMembersIsOneFile() =>
         Assert.Equal(3, Read("prompt_completion", _folder.WriteFile("d.gz", [.. Gzip(Record + "\n"), .. Gzip($"{Record}\n{Record}")])).Length);
 
+    // The lengths put the end of the first member before, at and behind the end of a block of 8192 bytes, which is what is read at once.
+    [Fact]
+    public void GzipThatIsMoreThanMembersIsDamaged()
+    {
+        byte[] second = Gzip(Record);
+        byte[] flipped = [0x9F, .. second.AsSpan(1)];
+        byte[] unmarked = [0x1F, 0x8A, .. second.AsSpan(2)];
+        byte[] large = [.. "x"u8, .. new byte[3], .. Enumerable.Repeat((byte)'x', 20_000)];
+        byte[][] damaged = [flipped, unmarked, "\n"u8.ToArray(), [.. "garbage"u8, .. new byte[10_000]], [0, 0, .. second], [0x1F], large];
+        for (int length = 8192 - 28; length < 8192 - 20; length++)
+        {
+            byte[] first = Gzip(Record + new string(' ', length - Record.Length) + "\n", CompressionLevel.NoCompression);
+            foreach (byte[] behind in damaged)
+            {
+                string path = _folder.WriteFile("d.gz", [.. first, .. behind]);
+                Fails(ExitCode.BadInput, () => Read("prompt_completion", path), "d.gz", "is damaged");
+            }
+
+            Assert.Equal(2, Read("prompt_completion", _folder.WriteFile("e.gz", [.. first, .. second])).Length);
+            Assert.Single(Read("prompt_completion", _folder.WriteFile("e.gz", [.. first, .. new byte[length]])));
+        }
+    }
+
     [Fact]
     public void ZipEntriesAreReadInOrdinalOrder()
     {
@@ -169,18 +192,9 @@ public sealed class ArchiveTests : IDisposable
         }
     }
 
-    private static byte[] Gzip(string text) => Gzip(Encoding.UTF8.GetBytes(text));
+    private static byte[] Gzip(string text, CompressionLevel level = CompressionLevel.Fastest) => DataTestHelp.Gzip(Encoding.UTF8.GetBytes(text), level);
 
-    private static byte[] Gzip(byte[] bytes)
-    {
-        using MemoryStream packed = new();
-        using (GZipStream stream = new(packed, CompressionLevel.Fastest, leaveOpen: true))
-        {
-            stream.Write(bytes);
-        }
-
-        return packed.ToArray();
-    }
+    private static byte[] Gzip(byte[] bytes) => DataTestHelp.Gzip(bytes);
 
     private string Zip(string name, params (string Name, string Text)[] entries) =>
         Zip(name, [.. entries.Select(entry => (entry.Name, Encoding.UTF8.GetBytes(entry.Text)))]);

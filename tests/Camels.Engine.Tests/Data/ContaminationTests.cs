@@ -75,6 +75,11 @@ public sealed class ContaminationTests : IDisposable
         Fails(ExitCode.BadInput, () => Prepare(path, removes: false), "eval", "no evaluation set");
         _folder.Write("eval/gsm/test.jsonl", "{\"question\": \"x\"}\n{\n");
         Fails(ExitCode.BadInput, () => Prepare(path, removes: false), "test.jsonl, line 2", "not the evaluation set");
+        _folder.Write("eval/gsm/test.jsonl", "{\"question\": \"x\"}\n");
+        _ = Directory.CreateDirectory(_folder["eval/drop"]);
+        byte[] item = DataTestHelp.Gzip("{\"context\": \"x\"}\n"u8);
+        _ = _folder.WriteFile("eval/drop/drop_v0_dev.jsonl.gz", [.. item, 0x9F, .. item.AsSpan(1)]);
+        Fails(ExitCode.BadInput, () => Prepare(path, removes: false), "drop_v0_dev.jsonl.gz", "is damaged");
     }
 
     [SharedFact("data/eval")]

@@ -1,3 +1,4 @@
+using System.IO.Compression;
 using System.Text;
 using System.Text.Json;
 using Camels.Engine.Data;
@@ -41,6 +42,17 @@ internal static class DataTestHelp
         Assert.All(inMessage, part => Assert.Contains(part, failure.Message, StringComparison.Ordinal));
         Assert.True(failure.Message.Split('\n').Length <= 2, failure.Message);
         return failure;
+    }
+
+    public static byte[] Gzip(ReadOnlySpan<byte> bytes, CompressionLevel level = CompressionLevel.Fastest)
+    {
+        using MemoryStream packed = new();
+        using (GZipStream stream = new(packed, level, leaveOpen: true))
+        {
+            stream.Write(bytes);
+        }
+
+        return packed.ToArray();
     }
 
     public static string MessagesLine(params (string Role, string Content)[] messages) =>
