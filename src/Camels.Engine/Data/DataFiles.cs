@@ -69,7 +69,7 @@ internal static class DataFiles
             byte[] head = Head(path, stream);
             if (FileKind.IsZip(head))
             {
-                foreach (DataFile entry in Entries(path, stream, input.Extensions, progress))
+                foreach (DataFile entry in Entries(path, stream, input, progress))
                 {
                     using (entry)
                     {
@@ -143,16 +143,18 @@ internal static class DataFiles
         return new DataFile(path, new GZipStream(packed, CompressionMode.Decompress), new GzipExpansion(packed), progress);
     }
 
-    private static IEnumerable<DataFile> Entries(string path, FileStream stream, IReadOnlyList<string> extensions, DatasetInput? progress)
+    private static IEnumerable<DataFile> Entries(string path, FileStream stream, DatasetInput input, DatasetInput? progress)
     {
         using ZipArchive archive = OpenArchive(path, stream, out ZipArchiveEntry[] entries);
-        ZipArchiveEntry[] wanted = [.. entries.Where(entry => IsWanted(entry.FullName, extensions))];
+        ZipArchiveEntry[] wanted = [.. entries.Where(entry => IsWanted(entry.FullName, input.Extensions))];
+        ZipArchiveEntry[] named = [.. wanted.Where(entry => DatasetFormat.IsNamed(entry.FullName, input.FileNames))];
         if (wanted.Length == 0)
         {
-            throw CamelsException.BadInput($"{path}: the archive has no {string.Join(" or ", extensions)} file.");
+            throw CamelsException.BadInput($"{path}: the archive has no {string.Join(" or ", input.Extensions)} file.");
         }
 
-        foreach (ZipArchiveEntry entry in wanted)
+        // An archive that has none of the publisher's names is somebody's own, who means all of it.
+        foreach (ZipArchiveEntry entry in named.Length > 0 ? named : wanted)
         {
             string name = $"{path}/{entry.FullName}";
             yield return new DataFile(

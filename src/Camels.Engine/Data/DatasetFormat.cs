@@ -14,7 +14,7 @@ public sealed record DatasetFormat(string Name, string[] Aliases, Func<DatasetIn
     /// <summary>What data files end in, .gz aside.</summary>
     public IReadOnlyList<string> Extensions { get; init; } = JsonExtensions;
 
-    /// <summary>What the publisher calls the data files, without what they end in; * stands for anything. Asked in folders only.</summary>
+    /// <summary>What the publisher calls the data files, without what they end in; * stands for anything. Asked in folders, and in a .zip that has such.</summary>
     public string FileNames { get; init; } = "*";
 
     /// <summary>
@@ -41,12 +41,16 @@ public sealed record DatasetFormat(string Name, string[] Aliases, Func<DatasetIn
                 + $"(data of {Name}; .gz and .zip of them are read too).");
     }
 
+    /// <summary>Whether a file is called so; see <see cref="FileNames"/>.</summary>
+    internal static bool IsNamed(string path, string fileNames) =>
+        FileSystemName.MatchesSimpleExpression(fileNames, Path.GetFileNameWithoutExtension(WithoutGzip(path)), ignoreCase: false);
+
+    private static string WithoutGzip(string path) =>
+        path.EndsWith(DataFiles.GzipExtension, StringComparison.Ordinal) ? path[..^DataFiles.GzipExtension.Length] : path;
+
     private bool IsDataFile(string path)
     {
-        string name = Path.GetFileName(path);
-        string plain = name.EndsWith(DataFiles.GzipExtension, StringComparison.Ordinal) ? name[..^DataFiles.GzipExtension.Length] : name;
-        string extension = Path.GetExtension(plain);
-        return (Extensions.Contains(extension) || extension == DataFiles.ZipExtension)
-            && FileSystemName.MatchesSimpleExpression(FileNames, Path.GetFileNameWithoutExtension(plain), ignoreCase: false);
+        string extension = Path.GetExtension(WithoutGzip(path));
+        return (Extensions.Contains(extension) || extension == DataFiles.ZipExtension) && IsNamed(path, FileNames);
     }
 }

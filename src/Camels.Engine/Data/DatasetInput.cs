@@ -17,6 +17,9 @@ public sealed class DatasetInput
     /// <summary>What the data files in a .zip end in.</summary>
     public IReadOnlyList<string> Extensions { get; init; } = DatasetFormat.JsonExtensions;
 
+    /// <summary>What the data files in a .zip are called, where it has such; as <see cref="DatasetFormat.FileNames"/>.</summary>
+    public string FileNames { get; init; } = "*";
+
     /// <summary>The run's seed, for datasets that draw.</summary>
     public required ulong Seed { get; init; }
 

@@ -34,6 +34,7 @@ internal sealed record OpenedSource(
                     Files = files,
                     Names = Directory.Exists(source.Path) ? [.. files.Select(file => Path.GetRelativePath(source.Path, file))] : [],
                     Extensions = format.Extensions,
+                    FileNames = format.FileNames,
                     Seed = settings.Seed,
                     Compatibility = settings.Compatibility,
                     Trees = source.Trees,

@@ -63,6 +63,15 @@ public sealed class ArchiveTests : IDisposable
         Assert.Equal([0L, 1L], read.Select(conversation => conversation.Index));
     }
 
+    [Fact]
+    public void ZipEntriesAreChosenByThePublishersNamesAsFilesOfAFolderAre()
+    {
+        byte[] core = File.ReadAllBytes(Path.Combine(GoldenConversationTests.Fixture("unnatural_instructions"), "core_data.jsonl"));
+        string[] expected = Texts(Read("unnatural_instructions", GoldenConversationTests.Fixture("unnatural_instructions")));
+        Assert.Equal(expected, Texts(Read("unnatural_instructions", Zip("a.zip", ("data/core_data.jsonl", core), ("data/full_data.jsonl", core)))));
+        Assert.Equal(expected, Texts(Read("unnatural_instructions", Zip("b.zip", ("data/mine.jsonl", core)))));
+    }
+
     [Theory]
     [InlineData("unnatural_instructions", "core_data.jsonl")]
     [InlineData("oasst1", "2023-04-12_oasst_ready.trees.jsonl")]

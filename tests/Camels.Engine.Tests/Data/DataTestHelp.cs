@@ -24,6 +24,7 @@ internal static class DataTestHelp
             Dataset = format.Name,
             Files = format.FilesAt(source.Path),
             Extensions = format.Extensions,
+            FileNames = format.FileNames,
             Seed = seed,
             Trees = source.Trees,
             Map = source.Map,
