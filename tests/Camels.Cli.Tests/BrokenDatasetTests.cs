@@ -55,7 +55,7 @@ public sealed class BrokenDatasetTests : IDisposable
     public void Missing_data_and_unknown_datasets_are_named()
     {
         Refused("nowhere: no such file or folder", $"dolly={_root}/nowhere");
-        Refused("the folder has no .json or .jsonl file", $"dolly={Directory.CreateDirectory(Path.Combine(_root, "empty")).FullName}");
+        Refused("the folder has no .json or .jsonl or .ndjson file", $"dolly={Directory.CreateDirectory(Path.Combine(_root, "empty")).FullName}");
         Refused("unknown dataset \"dollie\"; known are messages, prompt_completion, super_ni, cot, flan_v2, dolly, oasst1, self_instruct, "
             + "unnatural_instructions, stanford_alpaca, alpaca, code_alpaca, gpt4_alpaca, baize, sharegpt", $"dollie={_root}");
     }

@@ -164,7 +164,7 @@ internal static class DataFiles
 
     // Archives are wanted too, so that the reader can say that it does not read them. Names with a dot or of macOS' own are hidden.
     private static bool IsWanted(string name, IReadOnlyList<string> extensions) =>
-        (extensions.Contains(Path.GetExtension(name)) || Path.GetExtension(name) is GzipExtension or ZipExtension)
+        DatasetFormat.IsAmong([.. extensions, GzipExtension, ZipExtension], Path.GetExtension(name))
         && !name.Split('/').Any(part => part.StartsWith('.') || part == "__MACOSX");
 
     private static ZipArchive OpenArchive(string path, FileStream stream, out ZipArchiveEntry[] entries)

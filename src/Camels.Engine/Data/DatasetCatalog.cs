@@ -10,7 +10,7 @@ public static class DatasetCatalog
         new("messages", [], Messages.Read),
         new("prompt_completion", [], PromptCompletion.Read),
         new("super_ni", [], SuperNi.Read) { Extensions = [".json", ".txt"] },
-        new("cot", [], Cot.Read) { Extensions = [".jsonl", ".tsv"] },
+        new("cot", [], Cot.Read) { Extensions = [".jsonl", ".ndjson", ".tsv"] },
         new("flan_v2", [], FlanV2.Read),
         new("dolly", [], Dolly.Read),
         new("oasst1", [], Oasst1.Read),

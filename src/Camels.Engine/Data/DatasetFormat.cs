@@ -9,9 +9,9 @@ namespace Camels.Engine.Data;
 public sealed record DatasetFormat(string Name, string[] Aliases, Func<DatasetInput, IEnumerable<Conversation>> Read)
 {
     /// <summary>What most datasets are published as.</summary>
-    public static IReadOnlyList<string> JsonExtensions { get; } = [".json", ".jsonl"];
+    public static IReadOnlyList<string> JsonExtensions { get; } = [".json", ".jsonl", ".ndjson"];
 
-    /// <summary>What data files end in, .gz aside.</summary>
+    /// <summary>What data files end in, .gz aside, in small letters or capitals.</summary>
     public IReadOnlyList<string> Extensions { get; init; } = JsonExtensions;
 
     /// <summary>What the publisher calls the data files, without what they end in; * stands for anything. Asked in folders, and in a .zip that has such.</summary>
@@ -41,16 +41,19 @@ public sealed record DatasetFormat(string Name, string[] Aliases, Func<DatasetIn
                 + $"(data of {Name}; .gz and .zip of them are read too).");
     }
 
+    /// <summary>Whether what a file ends in is one of these, in small letters or capitals.</summary>
+    internal static bool IsAmong(IEnumerable<string> extensions, string extension) => extensions.Contains(extension, StringComparer.OrdinalIgnoreCase);
+
     /// <summary>Whether a file is called so; see <see cref="FileNames"/>.</summary>
     internal static bool IsNamed(string path, string fileNames) =>
         FileSystemName.MatchesSimpleExpression(fileNames, Path.GetFileNameWithoutExtension(WithoutGzip(path)), ignoreCase: false);
 
     private static string WithoutGzip(string path) =>
-        path.EndsWith(DataFiles.GzipExtension, StringComparison.Ordinal) ? path[..^DataFiles.GzipExtension.Length] : path;
+        path.EndsWith(DataFiles.GzipExtension, StringComparison.OrdinalIgnoreCase) ? path[..^DataFiles.GzipExtension.Length] : path;
 
     private bool IsDataFile(string path)
     {
         string extension = Path.GetExtension(WithoutGzip(path));
-        return (Extensions.Contains(extension) || extension == DataFiles.ZipExtension) && IsNamed(path, FileNames);
+        return (IsAmong(Extensions, extension) || IsAmong([DataFiles.ZipExtension], extension)) && IsNamed(path, FileNames);
     }
 }

@@ -180,7 +180,7 @@ public sealed class ArchiveTests : IDisposable
     [Fact]
     public void ArchivesWithoutDataAndWithSecretsAreNamed()
     {
-        Fails(ExitCode.BadInput, () => Read("prompt_completion", Zip("d.zip", ("README.md", "x"))), "d.zip", "no .json or .jsonl file");
+        Fails(ExitCode.BadInput, () => Read("prompt_completion", Zip("d.zip", ("README.md", "x"))), "d.zip", "no .json or .jsonl or .ndjson file");
         byte[] zip = File.ReadAllBytes(Zip("e.zip", ("a.jsonl", Line("x"))));
         zip[6] |= 1;    // the local header's and the directory's flag of encryption
         zip[zip.AsSpan().LastIndexOf("PK\u0001\u0002"u8) + 8] |= 1;

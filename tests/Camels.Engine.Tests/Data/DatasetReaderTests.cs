@@ -1,3 +1,4 @@
+using System.IO.Compression;
 using System.Text.Json;
 using Camels.Engine.Data;
 using Camels.Engine.Data.Datasets;
@@ -13,6 +14,29 @@ public sealed class DatasetReaderTests : IDisposable
     private readonly TemporaryFolder _folder = new();
 
     public void Dispose() => _folder.Dispose();
+
+    [Fact]
+    public void DataFilesOfAFolderAreFoundInEverySpelling()
+    {
+        string[] names = ["a.jsonl", "b.JSONL", "c.ndjson", "d.Json", "e.NDJSON.GZ", "f.jsonl.gz"];
+        foreach (string name in names)
+        {
+            byte[] line = JsonSerializer.SerializeToUtf8Bytes(new { prompt = name, completion = "c" });
+            _ = _folder.WriteFile(name, name.EndsWith("gz", StringComparison.OrdinalIgnoreCase) ? Gzip(line) : line);
+        }
+
+        Assert.Equal(names, Read("prompt_completion", _folder.Path).Select(User));
+        using (ZipArchive archive = ZipFile.Open(_folder["g.ZIP"], ZipArchiveMode.Create))
+        {
+            Array.ForEach(names[..4], name => archive.CreateEntryFromFile(_folder[name], $"in/{name}"));
+        }
+
+        Assert.Equal([.. names, .. names[..4]], Read("prompt_completion", _folder.Path).Select(User));
+    }
+
+    [Fact]
+    public void TablesAreToldByTheirNamesInEverySpelling() =>
+        Assert.Equal("t\nThe answer is a.", Assert.Single(Read("cot", _folder.Write("x_train.TSV", "q\ta\tt\n"))).Messages[1].Content);
 
     [Fact]
     public void SuperNiTakesSixtyAndTwentyOfATask()

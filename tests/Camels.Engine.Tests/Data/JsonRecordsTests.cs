@@ -174,7 +174,7 @@ public sealed class JsonRecordsTests : IDisposable
     public void MissingFilesAndUnknownDatasetsAreNamed()
     {
         Fails(ExitCode.BadInput, () => Read("dolly", _folder["absent.jsonl"]), "absent.jsonl", "no such file or folder");
-        Fails(ExitCode.BadInput, () => Read("dolly", _folder.Path), "has no .json or .jsonl file");
+        Fails(ExitCode.BadInput, () => Read("dolly", _folder.Path), "has no .json or .jsonl or .ndjson file");
         Fails(ExitCode.BadInput, () => Read("dollie", _folder.Path), "\"dollie\"", "messages", "stanford_alpaca, alpaca", "dolly");
     }
 

@@ -33,7 +33,7 @@ internal static class Cot
         }
     }
 
-    private static bool IsTable(DataFile file) => Path.GetFileName(file.Name).Contains(".tsv", StringComparison.Ordinal);
+    private static bool IsTable(DataFile file) => Path.GetFileName(file.Name).Contains(".tsv", StringComparison.OrdinalIgnoreCase);
 
     // Records are numbered, and those with the smallest keys are drawn: the numbers need no second look at the data.
     private static ulong LargestDrawn(DataFile file, int number, ulong seed)
