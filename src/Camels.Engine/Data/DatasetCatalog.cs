@@ -9,8 +9,8 @@ public static class DatasetCatalog
     [
         new("messages", [], Messages.Read),
         new("prompt_completion", [], PromptCompletion.Read),
-        new("super_ni", [], SuperNi.Read) { Extensions = [".json", ".txt"] },
-        new("cot", [], Cot.Read) { Extensions = [".jsonl", ".ndjson", ".tsv"] },
+        new("super_ni", [], SuperNi.Read) { Extensions = [".json", ".txt"], ReadsNames = true },
+        new("cot", [], Cot.Read) { Extensions = [".jsonl", ".ndjson", ".tsv"], ReadsNames = true },
         new("flan_v2", [], FlanV2.Read),
         new("dolly", [], Dolly.Read),
         new("oasst1", [], Oasst1.Read),

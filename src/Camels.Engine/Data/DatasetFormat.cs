@@ -17,6 +17,9 @@ public sealed record DatasetFormat(string Name, string[] Aliases, Func<DatasetIn
     /// <summary>What the publisher calls the data files, without what they end in; * stands for anything. Asked in folders, and in a .zip that has such.</summary>
     public string FileNames { get; init; } = "*";
 
+    /// <summary>Whether the reader asks what its files are called, so that other names can give other data.</summary>
+    public bool ReadsNames { get; init; }
+
     /// <summary>
     /// The data files at <paramref name="path"/>: the file itself, or those in a folder and the folders below it, in ordinal order of their
     /// paths. Missing or none: exit code 3.

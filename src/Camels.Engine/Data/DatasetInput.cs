@@ -11,7 +11,10 @@ public sealed class DatasetInput
     /// <summary>The files to read, in this order; archives among them are read without being unpacked.</summary>
     public required IReadOnlyList<string> Files { get; init; }
 
-    /// <summary>Where a folder was given, the paths of the files inside it, which some datasets read; part of the prepared data's key.</summary>
+    /// <summary>
+    /// Where a folder was given, the paths of the files inside it; where a file was, its name if the dataset's reader asks it. Part of the prepared
+    /// data's key.
+    /// </summary>
     public IReadOnlyList<string> Names { get; init; } = [];
 
     /// <summary>What the data files in a .zip end in.</summary>

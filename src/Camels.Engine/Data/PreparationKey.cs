@@ -7,7 +7,7 @@ namespace Camels.Engine.Data;
 
 /// <summary>
 /// The key of prepared data: equal exactly where the data bytes, the tokenizer, the template, the settings and the layout are. Where the
-/// files lie is not part of it.
+/// files lie is not part of it; what they are called is, where a reader asks it.
 /// </summary>
 internal static class PreparationKey
 {

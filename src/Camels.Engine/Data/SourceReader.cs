@@ -32,7 +32,7 @@ internal sealed record OpenedSource(
                 {
                     Dataset = format.Name,
                     Files = files,
-                    Names = Directory.Exists(source.Path) ? [.. files.Select(file => Path.GetRelativePath(source.Path, file))] : [],
+                    Names = NamesOf(files, source, format),
                     Extensions = format.Extensions,
                     FileNames = format.FileNames,
                     Seed = settings.Seed,
@@ -75,6 +75,10 @@ internal sealed record OpenedSource(
             yield return conversation;
         }
     }
+
+    private static string[] NamesOf(IReadOnlyList<string> files, DataSource source, DatasetFormat format) => Directory.Exists(source.Path)
+        ? [.. files.Select(file => Path.GetRelativePath(source.Path, file))]
+        : format.ReadsNames ? [Path.GetFileName(source.Path)] : [];
 
     private static int TokensOf(string text, ITokenizer tokenizer)
     {

@@ -34,6 +34,19 @@ public sealed class PreparationCacheTests : IDisposable
         Assert.Equal((key, true), Prepare(_settings with { Sources = [new("messages", _folder["moved.jsonl"])] }));
     }
 
+    // A task's draws are seeded by its name, and a name tells FLAN's tables from its rendered files.
+    [Theory]
+    [InlineData("super_ni", "task001.json", "task002.json", """{"Definition": "d", "Positive Examples": [], "Instances": [{"input": "a", "output": "b"}]}""")]
+    [InlineData("cot", "zero_train.tsv", "few_train.tsv", "question\tanswer\tthought\n")]
+    public void TheNameOfAFileIsPartOfTheKeyWhereItIsRead(string dataset, string name, string otherName, string text)
+    {
+        PreparationSettings Of(string path) => _settings with { Sources = [new(dataset, _folder.Write(path, text))], SequenceLength = 512 };
+        (string key, _) = Prepare(Of(name));
+        _ = Directory.CreateDirectory(_folder["elsewhere"]);
+        Assert.Equal((key, true), Prepare(Of($"elsewhere/{name}")));
+        Assert.NotEqual(key, Prepare(Of(otherName)).Key);
+    }
+
     [Fact]
     public async Task WhoWaitsForAnotherPreparationIsToldAndThenFindsIt()
     {
