@@ -2,7 +2,10 @@ using System.Text;
 
 namespace Camels.Engine.Data;
 
-/// <summary>Comma-separated values with quotes as spreadsheets write them: fields may hold commas, line ends and doubled quotes.</summary>
+/// <summary>
+/// Comma-separated values with quotes as spreadsheets write them: a field that begins with a quote may hold commas, line ends and doubled quotes; in
+/// any other a quote is a letter. A line ends in \n, \r\n or \r. As Python's csv module reads it, but that an empty line is a row of one empty field.
+/// </summary>
 internal static class Csv
 {
     public static List<string[]> Read(string text)
@@ -10,36 +13,43 @@ internal static class Csv
         List<string[]> rows = [];
         List<string> fields = [];
         StringBuilder field = new();
+        bool isBegun = false;    // the field has a letter or its opening quote
         bool isQuoted = false;
         for (int i = 0; i < text.Length; i++)
         {
             char unit = text[i];
-            if (isQuoted && unit == '"')
+            char next = i + 1 < text.Length ? text[i + 1] : '\0';
+            if (isQuoted && unit == '"' && next != '"')
             {
-                bool isDoubled = i + 1 < text.Length && text[i + 1] == '"';
-                isQuoted = isDoubled;
-                i += isDoubled ? 1 : 0;
-                field.Append(isDoubled ? "\"" : "");
+                isQuoted = false;
             }
-            else if (isQuoted || unit is not ('"' or ',' or '\n' or '\r'))
+            else if (isQuoted)
             {
                 field.Append(unit);
+                i += unit == '"' ? 1 : 0;
             }
-            else if (unit == '"')
+            else if (unit == '"' && !isBegun)
             {
-                isQuoted = true;
+                isBegun = isQuoted = true;
             }
-            else if (unit is ',' or '\n')
+            else if (unit == ',')
             {
                 EndField();
-                if (unit == '\n')
-                {
-                    EndRow();
-                }
+            }
+            else if (unit is '\n' or '\r')
+            {
+                EndField();
+                EndRow();
+                i += unit == '\r' && next == '\n' ? 1 : 0;
+            }
+            else
+            {
+                field.Append(unit);
+                isBegun = true;
             }
         }
 
-        if (field.Length > 0 || fields.Count > 0)
+        if (isBegun || fields.Count > 0)
         {
             EndField();
             EndRow();
@@ -51,6 +61,7 @@ internal static class Csv
         {
             fields.Add(field.ToString());
             field.Clear();
+            isBegun = false;
         }
 
         void EndRow()
