@@ -126,6 +126,19 @@ public sealed class BadInputTests
         Assert.StartsWith("{\"id\":\"2\",", lines[1], StringComparison.Ordinal);
     }
 
+    // 3 and "3" are one id; a line without one has its number.
+    [Theory]
+    [InlineData("{\"id\":3,\"prompt\":\"a\"}\n\n{\"id\":\"3\",\"prompt\":\"b\"}\n", "prompts.jsonl:3: the id \"3\" is that of line 1 too")]
+    [InlineData("{\"id\":2,\"prompt\":\"a\"}\n{\"prompt\":\"b\"}\n", "prompts.jsonl:2: the id \"2\" is that of line 1 too")]
+    public void An_id_that_two_prompts_share_is_named_with_both_lines(string lines, string mentions)
+    {
+        using SmallRun small = new();
+        string prompts = small.Write("prompts.jsonl", lines);
+        string output = Path.Combine(small.Root, "out.jsonl");
+        Refused(ExitCode.BadInput, mentions, small.Run("generate", "--model", small.Model, "--prompts", prompts, "--output", output));
+        Assert.False(File.Exists(output));
+    }
+
     [Fact]
     public void Prompts_and_folders_are_not_written_over()
     {

@@ -9,7 +9,7 @@ namespace Camels.Cli.Prompts;
 
 /// <summary>
 /// Prompts as JSONL: <c>{"prompt": "…"}</c> or <c>{"messages": [{"role", "content"}…]}</c>, with an <c>id</c> or the number of the line. What is null
-/// counts as absent.
+/// counts as absent. Ids are text, 3 and "3" the same, and each is one prompt's: it seeds the draws and names the completion.
 /// </summary>
 internal static class PromptFile
 {
@@ -19,13 +19,21 @@ internal static class PromptFile
     {
         TemplateEncoder? encoder = template is null ? null : new TemplateEncoder(template, tokenizer);
         List<Prompt> prompts = [];
+        Dictionary<string, int> lineOf = [];
         int number = 0;
         foreach (string line in Lines(path))
         {
             number++;
             if (line.AsSpan().Trim().Length > 0)
             {
-                prompts.Add(ReadLine(line, $"{path}:{number}", number, encoder, tokenizer));
+                Prompt prompt = ReadLine(line, $"{path}:{number}", number, encoder, tokenizer);
+                if (!lineOf.TryAdd(prompt.Id, number))
+                {
+                    throw CamelsException.BadInput(
+                        $"{path}:{number}: the id \"{prompt.Id}\" is that of line {lineOf[prompt.Id]} too; a prompt without an id has its line's number for one");
+                }
+
+                prompts.Add(prompt);
             }
         }
 

@@ -43,7 +43,7 @@ internal sealed class GenerateVerb : Verb
         GenerationSettings standard = new();
         _model = Option<string>("--model", "model folder", isRequired: true);
         _adapter = Option<string?>("--adapter", "folder of an adapter over the model");
-        _prompts = Option<string>("--prompts", "JSONL with prompt or messages, and optionally id", isRequired: true);
+        _prompts = Option<string>("--prompts", "JSONL with prompt or messages, and optionally id, which no two share", isRequired: true);
         _output = Option<string>("--output", "JSONL to write: id, completion, token_ids, finish_reason", isRequired: true);
         _template = Option("--template", "chat template around the prompts, or none for the text as it stands", "tulu");
         _maximumNewTokens = Option("--max-new-tokens", "most tokens of a completion", standard.MaximumNewTokens);
