@@ -4,7 +4,7 @@ namespace Camels.Engine.Data;
 
 /// <summary>
 /// Comma-separated values with quotes as spreadsheets write them: a field that begins with a quote may hold commas, line ends and doubled quotes; in
-/// any other a quote is a letter. A line ends in \n, \r\n or \r. As Python's csv module reads it, but that an empty line is a row of one empty field.
+/// any other a quote is a letter. A line ends in \n, \r\n or \r; blank lines are no rows. As Python's csv module reads it.
 /// </summary>
 internal static class Csv
 {
@@ -66,7 +66,11 @@ internal static class Csv
 
         void EndRow()
         {
-            rows.Add([.. fields]);
+            if (fields is not [""])
+            {
+                rows.Add([.. fields]);
+            }
+
             fields.Clear();
         }
     }

@@ -14,32 +14,48 @@ internal sealed record EvaluationItem(string Benchmark, string Id, string[] Text
 /// <summary>
 /// The questions of the evaluation sets below a folder, one folder a benchmark, in the publishers' files. Only what is asked at evaluation:
 /// a benchmark's own training split and its demonstrations are no items. Folders of other names are read as *.jsonl with prompt, question,
-/// instruction, input or text.
+/// instruction, input or text. A folder without an item, or an item without a word, would pass for compared and clean: both are errors.
 /// </summary>
 internal static class EvaluationSets
 {
     private const int MostFileBytes = 256 << 20;
+    private const StringSplitOptions LineOptions = StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries;
 
     private static readonly string[] _textKeys = ["prompt", "question", "instruction", "input", "text"];
 
-    private static readonly Dictionary<string, Func<string, IEnumerable<(string Id, string[] Texts)>>> _readers = new()
+    // What publishers lay beside the questions: judges' prompts, tables of results, word lists.
+    private static readonly string[] _withoutQuestions = ["helm", "impact", "instruct_eval_leaderboards"];
+
+    private static readonly Dictionary<string, (string Expected, Func<string, IEnumerable<(string Id, string[] Texts)>> Read)> _readers = new()
     {
-        ["mmlu"] = folder => Files(folder, "test/*.csv").SelectMany(file => Csv.Read(Text(file)).Select((row, number) =>
-            (IdOf(file, number), new[] { row[0], string.Join('\n', row.SkipLast(1)) }))),
-        ["gsm"] = folder => Lines(folder, "test.jsonl", item => [Field(item, "question")]),
-        ["bbh"] = folder => Examples(folder, "bbh/*.json"),
-        ["hhh"] = folder => Examples(folder, "*/task.json"),
-        ["tydiqa"] = folder => Files(folder, "tydiqa-goldp-v1.1-dev.json").SelectMany(TydiQa),
-        ["codex_humaneval"] = folder => Lines(folder, "HumanEval.jsonl*", item => [Field(item, "prompt")]),
-        ["alpaca_eval"] = folder => Files(folder, "text_davinci_003/model_outputs.json").SelectMany(file => Document(
-            file, root => root.EnumerateArray().Select((item, number) => (IdOf(file, number), new[] { Field(item, "instruction") })))),
-        ["toxigen"] = folder => Files(folder, "prompts/*.txt").SelectMany(file => Text(file).Split('\n', StringSplitOptions.RemoveEmptyEntries)
-            .Select((line, number) => (IdOf(file, number), new[] { line.Replace("\\n", "\n", StringComparison.Ordinal) }))),
-        ["truthfulqa"] = TruthfulQa,
-        ["drop"] = folder => Lines(folder, "drop_v0_dev.jsonl*", item => [Field(item, "context")]),
-        ["crass"] = folder => Lines(folder, "CR-C_CRASS_EN.json", item => [$"{Field(item, "premise")}\n{Field(item, "QCC")}"]),
-        ["creative_tasks"] = CreativeTasks,
-        ["human_eval"] = folder => Lines(folder, "eval_instances*.jsonl", item => [Field(item, "prompt")]),
+        ["mmlu"] = ("test/*.csv with question, choices and answer",
+            folder => Files(folder, "test/*.csv").SelectMany(file => Csv.Read(Text(file)).Select((row, number) =>
+                (IdOf(file, number), new[] { row[0], string.Join('\n', row.SkipLast(1)) })))),
+        ["gsm"] = ("test.jsonl with question",
+            folder => Lines(folder, "test.jsonl", item => [Field(item, "question")])),
+        ["bbh"] = ("bbh/*.json with examples, each with input",
+            folder => Examples(folder, "bbh/*.json")),
+        ["hhh"] = ("*/task.json with examples, each with input",
+            folder => Examples(folder, "*/task.json")),
+        ["tydiqa"] = ("tydiqa-goldp-v1.1-dev.json with data, paragraphs, qas and question",
+            folder => Files(folder, "tydiqa-goldp-v1.1-dev.json").SelectMany(TydiQa)),
+        ["codex_humaneval"] = ("HumanEval.jsonl or HumanEval.jsonl.gz with prompt",
+            folder => Lines(folder, "HumanEval.jsonl*", item => [Field(item, "prompt")])),
+        ["alpaca_eval"] = ("text_davinci_003/model_outputs.json with instruction",
+            folder => Files(folder, "text_davinci_003/model_outputs.json").SelectMany(file => Document(
+                file, root => root.EnumerateArray().Select((item, number) => (IdOf(file, number), new[] { Field(item, "instruction") }))))),
+        ["toxigen"] = ("prompts/*.txt with a prompt a line",
+            folder => Files(folder, "prompts/*.txt").SelectMany(file => Text(file).Split('\n', LineOptions)
+                .Select((line, number) => (IdOf(file, number), new[] { line.Replace("\\n", "\n", StringComparison.Ordinal) })))),
+        ["truthfulqa"] = ("TruthfulQA.csv with a column Question", TruthfulQa),
+        ["drop"] = ("drop_v0_dev.jsonl or drop_v0_dev.jsonl.gz with context",
+            folder => Lines(folder, "drop_v0_dev.jsonl*", item => [Field(item, "context")])),
+        ["crass"] = ("CR-C_CRASS_EN.json with premise and QCC",
+            folder => Lines(folder, "CR-C_CRASS_EN.json", item => [$"{Field(item, "premise")}\n{Field(item, "QCC")}"])),
+        ["creative_tasks"] = ("self_instruct_test.jsonl with instruction or vicuna_test.jsonl with text",
+            CreativeTasks),
+        ["human_eval"] = ("eval_instances*.jsonl with prompt",
+            folder => Lines(folder, "eval_instances*.jsonl", item => [Field(item, "prompt")])),
     };
 
     /// <summary>All items, in an order that no file listing changes. Nothing there, or a broken file, is exit code 3.</summary>
@@ -50,15 +66,46 @@ internal static class EvaluationSets
             throw CamelsException.BadInput($"{path}: no such folder (evaluation sets to compare the training data with).");
         }
 
-        List<EvaluationItem> items = [];
-        foreach (string folder in Directory.EnumerateDirectories(path).Order(StringComparer.Ordinal))
+        if (Files(path, "*.jsonl*") is [string loose, ..])
         {
-            string benchmark = Path.GetFileName(folder);
-            items.AddRange(_readers.GetValueOrDefault(benchmark, Unknown)(folder).Select(item => new EvaluationItem(benchmark, item.Id, item.Texts)));
+            throw CamelsException.BadInput($"{loose}: lies outside a folder; expected in a folder named after its benchmark.");
+        }
+
+        List<EvaluationItem> items = [];
+        foreach (string folder in Directory.EnumerateDirectories(path).Where(folder => Path.GetFileName(folder)[0] != '.').Order(StringComparer.Ordinal))
+        {
+            items.AddRange(Items(folder));
         }
 
         return items.Count > 0 ? items : throw CamelsException.BadInput(
             $"{path}: holds no evaluation set; expected folders such as {string.Join(", ", _readers.Keys.Take(4))}, or others with .jsonl files.");
+    }
+
+    private static List<EvaluationItem> Items(string folder)
+    {
+        string benchmark = Path.GetFileName(folder);
+        (string expected, Func<string, IEnumerable<(string Id, string[] Texts)>> read) =
+            _readers.GetValueOrDefault(benchmark, ($"*.jsonl with {string.Join(", ", _textKeys)}", Unknown));
+        List<EvaluationItem> items = [];
+        List<uint> words = [];
+        foreach ((string id, string[] texts) in read(folder))
+        {
+            words.Clear();
+            foreach (string text in texts)
+            {
+                TextWords.Append(text, words);
+            }
+
+            if (words.Count == 0)
+            {
+                throw CamelsException.BadInput($"{folder}: item {id} has no word to compare; expected {expected}.");
+            }
+
+            items.Add(new EvaluationItem(benchmark, id, texts));
+        }
+
+        return items.Count > 0 || _withoutQuestions.Contains(benchmark) ? items : throw CamelsException.BadInput(
+            $"{folder}: holds no item to compare; expected {expected}.");
     }
 
     private static IEnumerable<(string Id, string[] Texts)> Unknown(string folder) =>

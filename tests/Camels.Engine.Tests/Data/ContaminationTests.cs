@@ -71,8 +71,9 @@ public sealed class ContaminationTests : IDisposable
     {
         string path = _folder.Write("data.jsonl", Turns("a", "b"));
         Fails(ExitCode.BadInput, () => Prepare(path, removes: false), "eval", "no such folder");
-        _ = Directory.CreateDirectory(_folder["eval/gsm"]);
+        _ = Directory.CreateDirectory(_folder["eval/.git"]);
         Fails(ExitCode.BadInput, () => Prepare(path, removes: false), "eval", "no evaluation set");
+        _ = Directory.CreateDirectory(_folder["eval/gsm"]);
         _folder.Write("eval/gsm/test.jsonl", "{\"question\": \"x\"}\n{\n");
         Fails(ExitCode.BadInput, () => Prepare(path, removes: false), "test.jsonl, line 2", "not the evaluation set");
         _folder.Write("eval/gsm/test.jsonl", "{\"question\": \"x\"}\n");
@@ -80,6 +81,26 @@ public sealed class ContaminationTests : IDisposable
         byte[] item = DataTestHelp.Gzip("{\"context\": \"x\"}\n"u8);
         _ = _folder.WriteFile("eval/drop/drop_v0_dev.jsonl.gz", [.. item, 0x9F, .. item.AsSpan(1)]);
         Fails(ExitCode.BadInput, () => Prepare(path, removes: false), "drop_v0_dev.jsonl.gz", "is damaged");
+    }
+
+    // Beside a good benchmark: whatever could not be compared would look compared and clean.
+    [Theory]
+    [InlineData("mmlu/data/test/physics_test.csv", "What is heat?,a,b,c,d,A\n", "eval/mmlu: holds no item", "test/*.csv")]
+    [InlineData("nested/sub/test.jsonl", "{\"question\": \"What is heat?\"}\n", "eval/nested: holds no item", "*.jsonl with prompt, question, instruction, input, text")]
+    [InlineData("truthfulqa/TruthfulQA.csv", "Type,Q\na,What is heat?\n", "eval/truthfulqa: holds no item", "a column Question")]
+    [InlineData("mine/test.jsonl", "{\"question\": \"a\"}\n{\"messages\": [\"What is heat?\"]}\n", "eval/mine: item mine/test.jsonl:2 has no word", "prompt, question")]
+    [InlineData("bbh/bbh/a.json", "{\"examples\": [{\"inputs\": \"What is heat?\"}]}", "eval/bbh: item bbh/a.json:1 has no word", "each with input")]
+    [InlineData("test.jsonl", "{\"question\": \"What is heat?\"}\n", "eval/test.jsonl: lies outside a folder")]
+    public void ABenchmarkThatCannotBeComparedIsNamed(string file, string text, params string[] inMessage)
+    {
+        string path = _folder.Write("data.jsonl", Turns("a", "b"));
+        foreach ((string name, string content) in new[] { ("gsm/test.jsonl", "{\"question\": \"x\"}\n"), (file, text) })
+        {
+            _ = Directory.CreateDirectory(Path.GetDirectoryName(_folder[$"eval/{name}"])!);
+            _folder.Write($"eval/{name}", content);
+        }
+
+        Fails(ExitCode.BadInput, () => Prepare(path, removes: false), inMessage);
     }
 
     [SharedFact("data/eval")]
