@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 namespace Camels.Engine.Data;
 
 /// <summary>
-/// The evaluation items by their runs of five words. Runs that more than <see cref="MostTexts"/> texts share are phrases, not evidence, and
+/// The evaluation items by their runs of five words. Runs that more than <see cref="MostItems"/> items share are phrases, not evidence, and
 /// not looked for. Immutable and safe to share between threads.
 /// </summary>
 internal sealed class ContaminationIndex
@@ -15,7 +15,7 @@ internal sealed class ContaminationIndex
     private const double MissingShare = 0.4;
     private const int ShortRuns = 5;
 
-    private const int MostTexts = 20;
+    private const int MostItems = 20;
     private const int FewestWords = 2;
     private const int FilterBits = 26;
 
@@ -109,7 +109,8 @@ internal sealed class ContaminationIndex
 
         foreach ((ulong run, List<int> of) in textsOfRun)
         {
-            if (of.Count <= MostTexts)
+            // Texts of one item share most runs; texts that several items have are the same question.
+            if (of.DistinctBy(text => texts[text].Items[0]).Count() <= MostItems)
             {
                 _textsOfRun.Add(run, [.. of]);
                 (int word, int bit) = FilterPlace(run);

@@ -30,7 +30,7 @@ internal static class EvaluationSets
     {
         ["mmlu"] = ("test/*.csv with question, choices and answer",
             folder => Files(folder, "test/*.csv").SelectMany(file => Csv.Read(Text(file)).Select((row, number) =>
-                (IdOf(file, number), new[] { row[0], string.Join('\n', row.SkipLast(1)) })))),
+                (IdOf(file, number), new[] { row[0], string.Join('\n', row.SkipLast(1)), AsAsked(row) })))),
         ["gsm"] = ("test.jsonl with question",
             folder => Lines(folder, "test.jsonl", item => [Field(item, "question")])),
         ["bbh"] = ("bbh/*.json with examples, each with input",
@@ -110,6 +110,10 @@ internal static class EvaluationSets
 
     private static IEnumerable<(string Id, string[] Texts)> Unknown(string folder) =>
         Lines(folder, "*.jsonl*", item => [string.Join('\n', _textKeys.Select(key => Field(item, key)).Where(text => text.Length > 0))]);
+
+    // The letters stand between the choices and so in most runs of a short question.
+    private static string AsAsked(string[] row) =>
+        string.Join('\n', [row[0], .. row.Skip(1).SkipLast(1).Select((choice, number) => $"{(char)('A' + number)}. {choice}")]);
 
     private static IEnumerable<(string Id, string[] Texts)> CreativeTasks(string folder) =>
         Lines(folder, "self_instruct_test.jsonl", item => [string.Join('\n', [Field(item, "instruction"), .. Array(item, "instances").Select(i => Field(i, "input"))])])

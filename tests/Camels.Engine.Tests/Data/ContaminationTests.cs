@@ -115,6 +115,31 @@ public sealed class ContaminationTests : IDisposable
                 counts["drop"], counts["crass"], counts["hhh"], counts["creative_tasks"], counts["human_eval"]));
     }
 
+    // Short questions share their words with others; what tells them apart are the choices, with the letters that stand between them.
+    [SharedFact("data/eval")]
+    public void EveryMmluItemIsFoundAsItIsAsked()
+    {
+        List<EvaluationItem> items = EvaluationSets.Read(SharedFiles.Path("data/eval"));
+        ContaminationProbe probe = new(new ContaminationIndex(items));
+        int item = items.FindIndex(item => item.Benchmark == "mmlu");
+        List<string> missed = [];
+        foreach (string file in Directory.EnumerateFiles(SharedFiles.Path("data/eval/mmlu/test")).Order(StringComparer.Ordinal))
+        {
+            foreach (string[] row in Csv.Read(File.ReadAllText(file)))
+            {
+                probe.Look([new(Role.User, $"{row[0]}\nA. {row[1]}\nB. {row[2]}\nC. {row[3]}\nD. {row[4]}\nAnswer:"), new(Role.Assistant, row[5])]);
+                if (!probe.Found.ContainsKey(item))
+                {
+                    missed.Add(items[item].Id);
+                }
+
+                item++;
+            }
+        }
+
+        Assert.Empty(missed);
+    }
+
     // 20 items of ten benchmarks in a real dataset, bare, dressed by an instruction, and with a word changed: all are found. What else is
     // found must be an item's own words.
     [SharedFact("data/eval", "data/train/dolly")]
