@@ -47,6 +47,7 @@ public sealed class Conversation
     public Conversation(RecordPlace place, long index, Message[] messages, Message[]? content = null)
     {
         Place = place;
+        Content = content ?? messages;
         Index = index;
         Messages = messages;
         content ??= messages;
@@ -60,6 +61,9 @@ public sealed class Conversation
 
     /// <summary>Number of the record in its source over all files, from 0.</summary>
     public long Index { get; }
+
+    /// <summary>What the record says, whatever template dressed it; the messages themselves where none did. Duplicates are sought here.</summary>
+    public Message[] Content { get; }
 
     /// <summary>The messages in order.</summary>
     public Message[] Messages { get; }

@@ -24,7 +24,7 @@ internal sealed class ConversationWorker(PreparationSettings settings, TemplateE
     {
         _fit = _encoder.Encode(conversation.Messages);
         _flaws = TextFlawFinder.Of(conversation.Messages);
-        _minHash?.Compute(conversation.Messages);
+        _minHash?.Compute(conversation.Content);
         _probe?.Look(conversation.Messages);
     }
 

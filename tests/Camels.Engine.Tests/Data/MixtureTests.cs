@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Camels.Engine.Data;
 using Camels.Engine.Tests.Checkpoints;
 using Xunit;
@@ -114,6 +115,21 @@ public sealed class MixtureTests : IDisposable
             new PreparationSettings { Sources = [new("messages", path)], Deduplicate = deduplicate, Packing = false }, _tokenizer, _folder["prepared"]);
         Assert.Equal(kept, result.Train.Documents);
         Assert.Equal((1L, removed), (result.Audit.Sources[0].Duplicate, (int)result.Audit.Sources[0].Removed));
+    }
+
+    [Fact]
+    public void NearDuplicatesAreFoundUnderWhateverTemplateDressesThem()
+    {
+        IEnumerable<object> records = Enumerable.Range(0, 100).Select(i => new
+        {
+            instruction = $"Say what the {i / 2} camels carry across desert number {i / 2}",
+            input = "",
+            output = $"They carry {i / 2} skins of water{(i % 2 == 0 ? "" : ".")}",
+        });
+        string path = _folder.Write("alpaca.json", JsonSerializer.Serialize(records));
+        using PreparationResult result = DataPreparation.Prepare(
+            new PreparationSettings { Sources = [new("stanford_alpaca", path)], Deduplicate = Deduplicate.Near, Packing = false }, _tokenizer, _folder["prepared"]);
+        Assert.Equal((50L, 50L), (result.Train.Documents, result.Audit.Sources[0].NearDuplicate));
     }
 
     // Texts of 200 words with some replaced: the share of equal runs is known, and so is what must be found and what must not.
