@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Camels.Engine.Tokenizers;
 
 namespace Camels.Engine.Data;
@@ -5,8 +6,7 @@ namespace Camels.Engine.Data;
 /// <summary>What stands between two contents, as ids.</summary>
 /// <param name="Ids">The ids; special tokens are parsed.</param>
 /// <param name="Lead">
-/// The space at the marker's end. It is encoded with the content that follows, because tokenizers keep a space with its word: so the ids are
-/// those of the whole text.
+/// The space at the marker's end. It is encoded with the content that follows, because tokenizers keep a space with its word.
 /// </param>
 /// <param name="IsStart">True where nothing but BOS stands before the content that follows.</param>
 internal readonly record struct TemplateMarker(int[] Ids, string Lead, bool IsStart);
@@ -103,6 +103,22 @@ internal sealed class TemplateMarkers
 
     private int CountBos(TemplateMarker marker) => _tokenizer.BosId is int bosId ? marker.Ids.AsSpan().Count(bosId) : 0;
 
+    // Byte-level tokenizers keep white space at the end of a text together, but take its last character apart before a word.
+    private void EncodeBefore(string word, string text, List<int> ids, bool isStart)
+    {
+        List<int> both = [];
+        List<int> last = [];
+        _tokenizer.Encode(text + word, both, isStart, parseSpecial: true);
+        _tokenizer.Encode(word, last, isStart: false, parseSpecial: true);
+        if (char.IsWhiteSpace(text[^1]) && CollectionsMarshal.AsSpan(both).EndsWith(CollectionsMarshal.AsSpan(last)))
+        {
+            ids.AddRange(both[..^last.Count]);
+            return;
+        }
+
+        _tokenizer.Encode(text, ids, isStart, parseSpecial: true);
+    }
+
     private TemplateMarker Compile(string text, bool isStart)
     {
         string lead = text.EndsWith(' ') ? " " : "";
@@ -114,12 +130,13 @@ internal sealed class TemplateMarkers
             int eos = IndexOrEnd(text, ChatTemplate.Eos);
             int end = Math.Min(bos, eos);
             string plain = end == eos && eos < text.Length ? text[..end] + EndText : text[..end];
-            _tokenizer.Encode(plain, ids, isStart && (end > 0), parseSpecial: true);
             if (end == text.Length)
             {
+                EncodeBefore(lead + "a", plain, ids, isStart);
                 break;
             }
 
+            _tokenizer.Encode(plain, ids, isStart && (end > 0), parseSpecial: true);
             ids.AddRange(end == bos ? Start : [EndId]);
             isStart = end == bos ? Start.Length > 0 : _restarts;
             text = text[(end + (end == bos ? ChatTemplate.Bos.Length : ChatTemplate.Eos.Length))..];

@@ -116,6 +116,44 @@ public sealed class ChatTemplateStringsTests : IDisposable
         }
     }
 
+    // Not those with an end token: its text, where it is no token, runs together with the punctuation before it.
+    public static TheoryData<string, string> TemplatesAndTokenizers()
+    {
+        TheoryData<string, string> data = [];
+        foreach (ChatTemplate template in ChatTemplate.Templates.Where(template => template.EndToken is null))
+        {
+            data.Add(template.Name, "gpt-neox");
+            data.Add(template.Name, "llama");
+            data.Add(template.Name, "opt");
+        }
+
+        return data;
+    }
+
+    // With a system message and without one, after an earlier turn and first. Llama-2 begins each turn as a document, which LLaMA's tokenizer
+    // does at the beginning of a text alone.
+    [SharedTheory("models/tokenizers", "data/train/dolly")]
+    [MemberData(nameof(TemplatesAndTokenizers))]
+    public void SegmentsGiveTheIdsOfTheWholeTextInEveryPlace(string templateName, string tokenizerName)
+    {
+        ITokenizer tokenizer = TokenizerFiles.Load(SharedFiles.Path($"models/tokenizers/{tokenizerName}"));
+        ChatTemplate template = ChatTemplate.Find(templateName);
+        TemplateEncoder encoder = new(template, tokenizer);
+        Message[][] pairs = [.. Read("dolly", SharedFiles.Path("data/train/dolly")).Take(41).Select(conversation => conversation.Messages)];
+        Message[] system = [new(Role.System, "Be kind.")];
+        bool isLaterTurnAStart = templateName == "llama2" && tokenizerName == "llama";
+        for (int i = 0; i + 1 < pairs.Length; i++)
+        {
+            Message[] later = isLaterTurnAStart ? [] : pairs[i + 1];
+            foreach (Message[] messages in (Message[][])[pairs[i], [.. system, .. pairs[i]], [.. pairs[i], .. later], [.. system, .. pairs[i], .. later]])
+            {
+                EncodedDocuments encoded = new();
+                encoder.Encode(messages, encoded);
+                Assert.Equal(WholeIds(template, tokenizer, messages), encoded.Ids(0).ToArray());
+            }
+        }
+    }
+
     [Fact]
     public void AUsersOwnTemplateComesFromASmallFile()
     {
@@ -157,6 +195,30 @@ public sealed class ChatTemplateStringsTests : IDisposable
         + "{% if add_generation_prompt %}{% endif %}")]
     public void JinjaIsWrittenToTheLetter(string template, string expected) =>
         Assert.Equal(expected, JinjaTemplate.Of(ChatTemplate.Find(template), _tokenizer));
+
+    // The template's text with the contents in it, encoded at once.
+    private static int[] WholeIds(ChatTemplate template, ITokenizer tokenizer, Message[] messages)
+    {
+        if (template.DefaultSystem is string preamble && messages[0].Role != Role.System)
+        {
+            messages = [new(Role.System, preamble), .. messages];
+        }
+
+        string text = "";
+        for (int i = 0; i < messages.Length; i++)
+        {
+            (Role role, string content) = messages[i];
+            MessageFrame frame = role == Role.User ? template.UserFrame(i == 0 ? null : messages[i - 1].Role) : template.FrameOf(role);
+            text += frame.Before + content.Trim() + (role == Role.Assistant ? template.AnswerTail + ChatTemplate.Eos : "")
+                + (i < messages.Length - 1 ? frame.After : "");
+        }
+
+        text = text.Replace(ChatTemplate.Eos, tokenizer.PieceText(tokenizer.EosId!.Value), StringComparison.Ordinal)
+            .Replace(ChatTemplate.Bos, tokenizer.AddsBos ? tokenizer.PieceText(tokenizer.BosId!.Value) : "", StringComparison.Ordinal);
+        List<int> ids = tokenizer.AddsBos ? [tokenizer.BosId!.Value] : [];
+        tokenizer.Encode(text, ids, isStart: true, parseSpecial: true);
+        return [.. ids];
+    }
 
     private static string Encode(string template, params string[] messages)
     {
