@@ -38,8 +38,7 @@ internal static class Csv
             }
             else if (unit is '\n' or '\r')
             {
-                EndField();
-                EndRow();
+                EndLine();
                 i += unit == '\r' && next == '\n' ? 1 : 0;
             }
             else
@@ -49,12 +48,7 @@ internal static class Csv
             }
         }
 
-        if (isBegun || fields.Count > 0)
-        {
-            EndField();
-            EndRow();
-        }
-
+        EndLine();
         return rows;
 
         void EndField()
@@ -64,10 +58,11 @@ internal static class Csv
             isBegun = false;
         }
 
-        void EndRow()
+        void EndLine()
         {
-            if (fields is not [""])
+            if (isBegun || fields.Count > 0)
             {
+                EndField();
                 rows.Add([.. fields]);
             }
 
