@@ -17,7 +17,7 @@ internal sealed class ProgressBar(TextWriter writer, bool isTerminal, string tit
     private (long Done, TimeSpan At)? _first;
 
     /// <summary>True where <see cref="Report"/> would print. Asking costs nothing, so details need not be put together for nobody.</summary>
-    public bool IsDue(long done) => _elapsed.Elapsed >= _next || done >= total;
+    public bool IsDue(long done) => _elapsed.Elapsed >= _next || (isCounted && done >= total);
 
     /// <summary><paramref name="done"/> of the total is done.</summary>
     public void Report(long done, string details)
@@ -59,7 +59,7 @@ internal sealed class ProgressBar(TextWriter writer, bool isTerminal, string tit
         }
         else
         {
-            writer.WriteLine($"{title} {percent,3} %  {text}");
+            writer.WriteLine($"{title} {percent,3} %  {text}".TrimEnd());
         }
     }
 }
