@@ -4,7 +4,7 @@ namespace Camels.Cli.Output;
 
 /// <summary>
 /// How far long work is. On a terminal one line that rewrites itself ten times a second; elsewhere a plain line at the start, every ten
-/// seconds and at the end, so that a log stays readable.
+/// seconds and, where things are counted, at the end, so that a log stays readable.
 /// </summary>
 internal sealed class ProgressBar(TextWriter writer, bool isTerminal, string title, long total, bool isCounted) : IDisposable
 {
