@@ -13,6 +13,7 @@ public sealed class RunVerbTests
         using SmallRun small = new();
         (ExitCode code, string output, string error) = small.Run(small.Finetune());
         Assert.True(code == ExitCode.Done, output + error);
+        Assert.Matches("peak of mfu in log.jsonl: measured fp32 multiply-adds in registers, [0-9]+ threads: [0-9.]+ GFLOP/s", output);
         string model = Path.Combine(small.Output, "model");
         string checkpoint = Path.Combine(small.Output, "checkpoints", "step-00000004");
         Assert.All(["recipe.yaml", "log.jsonl", "audit.json", "status.json"], name => Assert.True(File.Exists(Path.Combine(small.Output, name)), name));

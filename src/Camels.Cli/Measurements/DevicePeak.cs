@@ -1,3 +1,4 @@
+using Camels.Cli.Output;
 using Camels.Engine.Parameters;
 using Camels.Kernels;
 
@@ -8,6 +9,9 @@ namespace Camels.Cli.Measurements;
 /// <param name="Source">Where the number is from, for people.</param>
 internal sealed record DevicePeak(double FlopsPerSecond, string Source)
 {
+    /// <summary>The number with where it is from, or that it is not known.</summary>
+    public override string ToString() => double.IsNaN(FlopsPerSecond) ? Source : $"{Source}: {Screen.Fixed(FlopsPerSecond / 1e9, 1)} GFLOP/s";
+
     /// <summary>Measured on the CPU, in about a tenth of a second; published for GPUs.</summary>
     public static DevicePeak Of(Device device, Precision precision)
     {

@@ -53,9 +53,9 @@ internal sealed class BenchTrainVerb : Verb
         using Trainer trainer = new(model, device, settings, new RandomRows(rows, tokens, config.VocabularySize));
 
         (Sample sample, long managedBytes) = Measure(trainer, steps, rows * tokens, screen);
-        (double peak, string peakSource) = DevicePeak.Of(device, precision);
+        DevicePeak peak = DevicePeak.Of(device, precision);
         double tokensPerSecond = rows * tokens / sample.Median;
-        double mfu = ModelFlops.PerTrainedToken(config, tokens) * tokensPerSecond / peak;
+        double mfu = ModelFlops.PerTrainedToken(config, tokens) * tokensPerSecond / peak.FlopsPerSecond;
         screen.Table(
             ["training", "measured>"],
             [
@@ -63,7 +63,7 @@ internal sealed class BenchTrainVerb : Verb
                 ["parameters", Screen.Count(config.ParameterCount())],
                 ["tokens/s, median", Screen.Count(tokensPerSecond)],
                 ["step, median", $"{Screen.Fixed(1000 * sample.Median, 2)} ms ± {Screen.Fixed(100 * sample.Spread, 1)} %"],
-                ["model FLOP utilisation", $"{Screen.Fixed(100 * mfu, 1)} % of {Screen.Fixed(peak / 1e9, 0)} GFLOP/s ({peakSource})"],
+                ["model FLOP utilisation", double.IsNaN(mfu) ? $"{peak}" : $"{Screen.Fixed(100 * mfu, 1)} % ({peak})"],
                 ["memory planned", $"{Screen.Fixed(trainer.Plan.TotalBytes / 1e6, 1)} MB"],
                 ["managed bytes a step", Screen.Count((double)managedBytes / steps)],
             ]);
@@ -79,7 +79,7 @@ internal sealed class BenchTrainVerb : Verb
             AllTokensPerSecond = sample.Seconds.Select(seconds => rows * tokens / seconds),
             StepSeconds = sample.Median,
             Mfu = mfu,
-            PeakSource = $"{peakSource}: {Screen.Fixed(peak / 1e9, 1)} GFLOP/s",
+            PeakSource = $"{peak}",
             PeakMemoryBytes = trainer.Plan.TotalBytes,
             ManagedBytesPerStep = (double)managedBytes / steps,
             Device = Machine.Describe(device),

@@ -41,7 +41,7 @@ internal sealed class FinetuneVerb : Verb
             outcome = new FinetuneRun(recipe, device, arguments.GetValue(_resume), watcher, peak.FlopsPerSecond).Run();
         }
 
-        screen.Line($"mfu in log.jsonl is a share of {Screen.Fixed(peak.FlopsPerSecond / 1e9, 0)} GFLOP/s ({peak.Source})");
+        screen.Line($"peak of mfu in log.jsonl: {peak}");
         screen.Line(outcome.IsInterrupted
             ? $"interrupted after step {outcome.StepsDone} of {outcome.Steps}; the checkpoint is in {recipe.Output}, continue with --resume"
             : $"{outcome.Steps} steps at {Screen.Count(watcher.TokensPerSecond)} tokens/s; the model is in {outcome.ModelPath}");
@@ -54,7 +54,7 @@ internal sealed class FinetuneVerb : Verb
             outcome.IsInterrupted,
             watcher.ValidationLoss,
             watcher.TokensPerSecond,
-            PeakSource = $"{peak.Source}: {Screen.Fixed(peak.FlopsPerSecond / 1e9, 1)} GFLOP/s",
+            PeakSource = $"{peak}",
         });
         return outcome.IsInterrupted ? ExitCode.Interrupted : ExitCode.Done;
     }
