@@ -51,7 +51,15 @@ public sealed class ConvertVerbTests
         Assert.Contains($"merge it with --model BASE --adapter {adapter}", error, StringComparison.Ordinal);
         Done(small.Run("convert", "--model", small.Model, "--adapter", adapter, "--output", merged));
         string[] companions = ["chat_template_conformance.json", "tokenizer_config.json", "generation_config.json"];
-        Assert.All(companions, name => Assert.Equal(File.ReadAllText(Path.Combine(adapter, name)), File.ReadAllText(Path.Combine(merged, name))));
+        Assert.All(companions, file => Assert.Equal(File.ReadAllText(Path.Combine(adapter, file)), File.ReadAllText(Path.Combine(merged, file))));
+
+        // An adapter without one, as other tools write it: the base's.
+        const string name = "generation_config.json";
+        File.Delete(Path.Combine(adapter, name));
+        File.WriteAllText(Path.Combine(small.Model, name), "{\"eos_token_id\": 7}");
+        string mergedAgain = Path.Combine(small.Root, "merged-again");
+        Done(small.Run("convert", "--model", small.Model, "--adapter", adapter, "--output", mergedAgain));
+        Assert.Equal("{\"eos_token_id\": 7}", File.ReadAllText(Path.Combine(mergedAgain, name)));
     }
 
     private static IEnumerable<string?> Names(string folder) => Directory.GetFiles(folder).Select(Path.GetFileName).Order();
