@@ -116,7 +116,7 @@ public static class AtomicFolder
         }
 
         Directory.Move(partial, target);
-        FolderFlush.Flush(Path.GetDirectoryName(target)!);
+        DiskFlush.Folder(Path.GetDirectoryName(target)!);
         RemoveQuietly(replaced);
     }
 
@@ -127,7 +127,7 @@ public static class AtomicFolder
             FlushFolders(inner);
         }
 
-        FolderFlush.Flush(folder);
+        DiskFlush.Folder(folder);
     }
 
     private static CamelsException Explained(Exception problem, string destination, long neededBytes, string partial)

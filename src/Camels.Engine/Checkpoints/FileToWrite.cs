@@ -1,4 +1,5 @@
 using System.Security.Cryptography;
+using Camels.Kernels.Interop;
 
 namespace Camels.Engine.Checkpoints;
 
@@ -52,7 +53,7 @@ public sealed class FileToWrite : IDisposable
     public void Finish()
     {
         _digest.Wait();
-        _stream.Flush(flushToDisk: true);
+        DiskFlush.File(_stream);
         _written.Add(new WrittenFile(_relativePath, _stream.Length, Convert.ToHexStringLower(_hash.GetHashAndReset())));
     }
 

@@ -56,7 +56,7 @@ internal sealed class PreparedFolder : IDisposable
         {
             Directory.CreateDirectory(_partial);
             TResult result = write(_partial);
-            FolderFlush.Flush(_partial);
+            DiskFlush.Folder(_partial);
             TakePlace();
             return result;
         }
@@ -115,7 +115,7 @@ internal sealed class PreparedFolder : IDisposable
         }
 
         Directory.Move(_partial, Path);
-        FolderFlush.Flush(Parent);
+        DiskFlush.Folder(Parent);
         DeleteIfThere(_replaced);
     }
 

@@ -2,6 +2,7 @@ using System.IO.MemoryMappedFiles;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
+using Camels.Kernels.Interop;
 
 namespace Camels.Engine.Data;
 
@@ -65,7 +66,7 @@ internal sealed class TokenFileWriter<T> : IDisposable
         WriteBuffer();
         Guarded(() =>
         {
-            _stream.Flush(flushToDisk: true);
+            DiskFlush.File(_stream);
             return true;
         });
         return new FileSeal(_bytes, Convert.ToHexStringLower(_hash!.GetHashAndReset()));

@@ -61,6 +61,23 @@ public class DurabilityTests
         Assert.Contains(calls.Skip(renamed), line => Regex.IsMatch(line, $@"fsync\(\d+<{Regex.Escape(folder["c"])}>"));
     }
 
+    [ToolFact("strace", "--version")]
+    public void AFlushThatFailsIsNoSavedCheckpoint()
+    {
+        using TemporaryFolder folder = new();
+        foreach (int call in (int[])[1, 4])
+        {
+            string[] strace = ["strace", "-f", "-e", "trace=fsync", "-e", $"inject=fsync:error=EIO:when={call}", "-o", folder["trace"]];
+            using Process child = ChildProgram.Start("save", folder["c"], strace);
+            string error = child.StandardError.ReadToEnd();
+            child.WaitForExit();
+            Assert.Contains("INJECTED", File.ReadAllText(folder["trace"]), StringComparison.Ordinal);
+            Assert.Contains("cannot flush the file", error, StringComparison.Ordinal);
+            Assert.Equal((int)ExitCode.RunFailed, child.ExitCode);
+            Assert.Empty(Directory.GetFileSystemEntries(folder["c"]));
+        }
+    }
+
     [Fact]
     public void AFileThatMayNotGrowEndsTheRunWithItsReason()
     {
