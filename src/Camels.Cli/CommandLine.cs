@@ -82,8 +82,7 @@ internal static class CommandLine
         string wrong = command.Subcommands.Count > 0
             ? $"unknown verb {arguments.UnmatchedTokens[0]}{Suggestion.For(arguments.UnmatchedTokens[0], command.Subcommands.Select(verb => verb.Name))}"
             : arguments.Errors[0].Message.ReplaceLineEndings(" ");
-        invocation.Error.WriteLine($"camels: {wrong}");
-        invocation.Error.WriteLine($"see {path} --help");
+        Tell(invocation.Error, $"camels: {wrong}\nsee {path} --help");
         return ExitCode.Usage;
     }
 
@@ -104,13 +103,21 @@ internal static class CommandLine
             IOException or UnauthorizedAccessException => failure.Message.ReplaceLineEndings(" "),
             _ => $"unexpected {failure.GetType().Name}: {failure.Message.ReplaceLineEndings(" ")} (--verbose shows where)",
         };
-        error.WriteLine($"camels: {Screen.Printable(message)}");
-        if (isVerbose)
-        {
-            error.WriteLine(failure.ToString());
-        }
-
+        Tell(error, $"camels: {Screen.Printable(message)}{(isVerbose ? $"\n{failure}" : "")}");
         return code;
+    }
+
+    // A log on a full disk takes no message; the exit code still says what happened.
+    private static void Tell(TextWriter error, string text)
+    {
+        try
+        {
+            error.WriteLine(text);
+        }
+        catch (Exception problem) when (problem is IOException or UnauthorizedAccessException)
+        {
+            // Nobody can be told.
+        }
     }
 
     /// <summary>The library's help, closed by the verb's worked example.</summary>

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Camels.Engine;
 using Xunit;
 
 namespace Camels.Cli.Tests;
@@ -48,6 +49,24 @@ public sealed class ProcessTests
         string error = process.StandardError.ReadToEnd();
         process.WaitForExit();
         Assert.True(process.ExitCode == 5, $"{process.ExitCode}: {error}");      // what it says at the end cannot be printed
+        Assert.True(Directory.Exists(Path.Combine(small.Output, "model")));
+    }
+
+    [Fact]
+    public void A_message_that_cannot_be_printed_leaves_the_exit_code()
+    {
+        using Process process = Process.Start("sh", ["-c", "exec \"$@\" 2> /dev/full", "sh", "dotnet", typeof(CommandLine).Assembly.Location, "no-such-verb"]);
+        process.WaitForExit();
+        Assert.Equal((int)ExitCode.Usage, process.ExitCode);
+    }
+
+    [Fact]
+    public void A_closed_output_does_not_end_the_run()
+    {
+        using SmallRun small = new();
+        string[] finetune = ["dotnet", typeof(CommandLine).Assembly.Location, .. small.Finetune()];
+        using Process process = Process.Start("sh", ["-c", "exec \"$@\" >&- 2>&-", "sh", .. finetune]);
+        process.WaitForExit();
         Assert.True(Directory.Exists(Path.Combine(small.Output, "model")));
     }
 

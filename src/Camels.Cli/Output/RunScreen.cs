@@ -80,9 +80,9 @@ internal sealed class RunScreen(Screen screen, CancellationToken stop) : IRunWat
         {
             print();
         }
-        catch (IOException)
+        catch (Exception problem) when (problem is IOException or UnauthorizedAccessException)
         {
-            // Nobody reads it.
+            // Nobody reads it: a full disk, or an output that is closed.
         }
     }
 
