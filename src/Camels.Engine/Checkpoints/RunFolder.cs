@@ -140,7 +140,7 @@ public sealed class RunFolder : IDisposable
         }
         catch (IOException problem)
         {
-            throw File.Exists(path) ? InUse(folder, problem) : Unwritable(folder, problem);
+            throw FileLock.IsTaken(problem) ? InUse(folder, problem) : Unwritable(folder, problem);
         }
     }
 

@@ -8,9 +8,6 @@ namespace Camels.Engine.Data;
 /// </summary>
 internal sealed class PreparedFolder : IDisposable
 {
-    // What the system answers to a second lock: EAGAIN on Linux, EWOULDBLOCK on macOS, a sharing violation on Windows.
-    private static readonly int[] _lockedCodes = [11, 35, 32];
-
     private readonly FileStream _lock;
     private readonly string _partial;
     private readonly string _replaced;
@@ -94,7 +91,7 @@ internal sealed class PreparedFolder : IDisposable
                 return new FileStream(
                     Beside("lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, bufferSize: 1, FileOptions.DeleteOnClose);
             }
-            catch (IOException failure) when (_lockedCodes.Contains(failure.HResult & 0xFFFF))
+            catch (IOException failure) when (FileLock.IsTaken(failure))
             {
                 if (isFirst)
                 {

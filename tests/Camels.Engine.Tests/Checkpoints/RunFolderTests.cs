@@ -81,6 +81,18 @@ public class RunFolderTests
         Assert.Equal(ExitCode.RunFailed, Assert.Throws<CamelsException>(() => RunFolder.Open(folder["a/b"], resume: true)).Code);
     }
 
+    [TmpfsFact]
+    public void AReadOnlyDiskIsNotTakenForAnotherProcess()
+    {
+        using Tmpfs disk = new(megabytes: 1);
+        string run = Path.Combine(disk.Path, "r");
+        RunFolder.Open(run, resume: false).Dispose();
+        Assert.True(Tool.Succeeds("mount", "-o", "remount,ro", disk.Path));
+        CamelsException refused = Assert.Throws<CamelsException>(() => RunFolder.Open(run, resume: true));
+        Assert.Equal(ExitCode.RunFailed, refused.Code);
+        Assert.Contains("cannot write to", refused.Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void ASecondProcessIsRefusedUntilTheFirstEndsHoweverItEnds()
     {
