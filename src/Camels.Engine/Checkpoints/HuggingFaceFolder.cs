@@ -140,6 +140,10 @@ public sealed class HuggingFaceFolder : IDisposable
         return [.. TokenizerFiles.Paths(folder).Concat(others)];
     }
 
+    /// <summary>Such files, read.</summary>
+    internal static Dictionary<string, byte[]> ReadCompanions(string folder) =>
+        Companions(folder).ToDictionary(file => System.IO.Path.GetFileName(file), file => StrictJson.ReadBytes(file, MaximumCompanionBytes));
+
     /// <summary>Copies such files byte for byte.</summary>
     internal static void CopyCompanions(FolderWriter folder, IEnumerable<string> companions)
     {

@@ -261,7 +261,12 @@ public sealed class FinetuneRun(Recipe recipe, Device device, bool resume, IRunW
     // The model as it stands with the template that it is trained on, and with the token that ends its answers.
     private Func<ModelToWrite> Written(ILanguageModel model, StartingModel start, int endId)
     {
-        Dictionary<string, byte[]> ownFiles = TemplateExport.Files(start.CompanionFolder, ChatTemplate.Find(recipe.Data.Template), start.Tokenizer);
+        Dictionary<string, byte[]> ownFiles = new(start.Companions);
+        foreach ((string name, byte[] content) in TemplateExport.Files(start.CompanionFolder, ChatTemplate.Find(recipe.Data.Template), start.Tokenizer))
+        {
+            ownFiles[name] = content;
+        }
+
         IReadOnlyList<int> eosIds = start.Config.EosIds.Contains(endId) ? start.Config.EosIds : [.. start.Config.EosIds, endId];
         string generation = Path.Combine(start.CompanionFolder, HuggingFaceFolder.GenerationConfigName);
         if (File.Exists(generation))
@@ -271,7 +276,7 @@ public sealed class FinetuneRun(Recipe recipe, Device device, bool resume, IRunW
 
         return () =>
         {
-            ModelToWrite written = ModelWeights.ToWrite(model, start.CompanionFolder);
+            ModelToWrite written = ModelWeights.ToWrite(model, companionFolder: null);
             return written with { Config = written.Config with { EosIds = eosIds }, OwnFiles = ownFiles };
         };
     }

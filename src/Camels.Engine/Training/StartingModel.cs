@@ -26,6 +26,7 @@ public sealed class StartingModel : IDisposable
         Config = config;
         Tokenizer = tokenizer;
         CompanionFolder = companionFolder;
+        Companions = HuggingFaceFolder.ReadCompanions(companionFolder);
         _seed = seed;
     }
 
@@ -37,6 +38,9 @@ public sealed class StartingModel : IDisposable
 
     /// <summary>The folder whose tokenizer files belong to the trained model.</summary>
     public string CompanionFolder { get; }
+
+    /// <summary>Those files by name, read once: whatever happens to the folder later, what is saved goes with the tokenizer that is trained with.</summary>
+    public IReadOnlyDictionary<string, byte[]> Companions { get; }
 
     /// <summary>Opens what a recipe starts from.</summary>
     /// <param name="recipe">Model, adapter, what is trained, and the seed of random numbers.</param>
