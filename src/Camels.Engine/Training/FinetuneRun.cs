@@ -245,6 +245,11 @@ public sealed class FinetuneRun(Recipe recipe, Device device, bool resume, IRunW
 
         using RunLog log = new(folder.LogPath, trainer.StepsDone, data.Train.SourceNames);
         double flopsPerToken = _plan.UsefulFlopsPerToken((double)data.Train.Tokens / data.Train.Documents);
+        if (log.LastStep != trainer.StepsDone)
+        {
+            watcher.Note($"warning: {folder.LogPath} has lost its lines after step {log.LastStep}; the run goes on after step {trainer.StepsDone}");
+        }
+
         Loop loop = new(trainer, written, folder, writer, log, origin, steps, data.Validation, flopsPerToken);
         bool isInterrupted = !RunSteps(loop);
         if (isInterrupted)
@@ -324,6 +329,7 @@ public sealed class FinetuneRun(Recipe recipe, Device device, bool resume, IRunW
         {
             if (savedAt != loop.Trainer.StepsDone)
             {
+                loop.Log.Flush();
                 _ = loop.Writer.Save(RunState.ToWrite(loop.Trainer, loop.Written(), loop.Origin));
                 savedAt = loop.Trainer.StepsDone;
             }

@@ -1,10 +1,11 @@
 using System.Buffers;
 using System.Text;
 using System.Text.Json;
+using Camels.Kernels.Interop;
 
 namespace Camels.Engine.Training;
 
-/// <summary>log.jsonl: one line per optimizer step, on the disk when the step is done. Writing a line allocates nothing.</summary>
+/// <summary>log.jsonl: one line per optimizer step, in the file when the step is done. Writing a line allocates nothing.</summary>
 public sealed class RunLog : IDisposable
 {
     private readonly FileStream _file;
@@ -20,10 +21,18 @@ public sealed class RunLog : IDisposable
     {
         _sources = [.. sources.Select(s => JsonEncodedText.Encode(s))];
         _file = new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.Read, bufferSize: 0);
-        _file.SetLength(LengthUpTo(_file, stepsDone));
+        (long length, LastStep) = EndOf(_file, stepsDone);
+        _file.SetLength(length);
         _file.Position = _file.Length;
         _json = new Utf8JsonWriter(_line);
     }
+
+    /// <summary>The step of the last line that was kept at opening; 0 where there was none.</summary>
+    public long LastStep { get; }
+
+    /// <summary>Returns when the lines are on the disk, where a checkpoint of their steps may go next.</summary>
+    /// <exception cref="IOException">They are not.</exception>
+    public void Flush() => DiskFlush.File(_file);
 
     /// <summary>Writes a step's line.</summary>
     /// <param name="result">What the step did.</param>
@@ -70,7 +79,7 @@ public sealed class RunLog : IDisposable
         {
             _file.Write(_line.WrittenSpan);
         }
-        catch (IOException problem)
+        catch (Exception problem) when (problem is IOException or ArgumentOutOfRangeException)     // the latter is EFBIG
         {
             throw CamelsException.RunFailed($"{_file.Name}: cannot be written: {problem.Message}", problem);
         }
@@ -83,29 +92,31 @@ public sealed class RunLog : IDisposable
         _file.Dispose();
     }
 
-    private static long LengthUpTo(FileStream file, long stepsDone)
+    // A line that cannot be read (half of it lost with the power) is no reason to lose those after it.
+    private static (long Length, long LastStep) EndOf(FileStream file, long stepsDone)
     {
         if (stepsDone == 0)
         {
-            return 0;
+            return (0, 0);
         }
 
         byte[] bytes = new byte[file.Length];
         file.ReadExactly(bytes);
-        long length = 0;
+        (long Length, long LastStep) kept = (0, 0);
         int start = 0;
         for (int end = Array.IndexOf(bytes, (byte)'\n'); end >= 0; end = Array.IndexOf(bytes, (byte)'\n', start))
         {
-            if (StepOf(bytes.AsSpan(start, end - start)) is not long step || step > stepsDone)
+            long? step = StepOf(bytes.AsSpan(start, end - start));
+            if (step > stepsDone)
             {
                 break;
             }
 
             start = end + 1;
-            length = start;
+            kept = step is long last ? (start, last) : kept;
         }
 
-        return length;
+        return kept;
     }
 
     private static long? StepOf(ReadOnlySpan<byte> line)

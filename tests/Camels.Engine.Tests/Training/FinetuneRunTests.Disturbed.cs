@@ -7,6 +7,22 @@ namespace Camels.Engine.Tests.Training;
 // Files that change or are lost while a run goes on, or between two runs.
 public sealed partial class FinetuneRunTests
 {
+    [Theory]
+    [InlineData("{\"st", 0)]
+    [InlineData("", 1)]
+    public void A_log_that_lost_a_line_keeps_the_others_and_lost_ends_are_said(string third, int warnings)
+    {
+        Recipe recipe = RecipeFor($"lost {warnings}", steps: 4);
+        _ = Run(recipe, resume: false, stopAfter: int.MaxValue);
+        string log = Path.Combine(recipe.Output, "log.jsonl");
+        string[] lines = File.ReadAllLines(log);
+        File.WriteAllLines(log, third.Length > 0 ? [lines[0], lines[1], third, lines[3]] : lines[..2]);
+        CountingWatcher watcher = new(int.MaxValue);
+        _ = Run(recipe with { Training = recipe.Training with { Steps = 5 } }, resume: true, watcher, Device.OpenCpu(threads: 2));
+        Assert.Equal(warnings, watcher.Notes.Count(note => note.EndsWith("log.jsonl has lost its lines after step 2; the run goes on after step 4", StringComparison.Ordinal)));
+        Assert.Equal(third.Length > 0 ? [lines[0], lines[1], third, lines[3]] : lines[..2], File.ReadAllLines(log)[..^1]);
+    }
+
     [Fact]
     public void What_is_saved_has_its_tokenizer_though_the_models_folder_is_gone()
     {
