@@ -31,7 +31,16 @@ internal static class TokenizerJson
     /// <summary>The entry of an added token in tokenizer.json or added_tokens_decoder.</summary>
     public static AddedToken AddedToken(JsonElement entry, int id)
     {
-        string text = Text(entry.GetProperty("content"));
+        string text = Content(entry) ?? throw new FormatException("a string is null");
+        bool isSpecial = Flag(entry, "special");
+        bool isNormalized = entry.TryGetProperty("normalized", out JsonElement normalized) ? normalized.GetBoolean() : !isSpecial;
+        return NewAddedToken(id, text, isSpecial, isNormalized);
+    }
+
+    /// <summary>The text of a token that is written as an object, or null; flags that change where it is found are refused.</summary>
+    public static string? Content(JsonElement entry)
+    {
+        string? text = entry.GetProperty("content").GetString();
         foreach (string key in (string[])["single_word", "lstrip", "rstrip"])
         {
             if (Flag(entry, key))
@@ -40,9 +49,7 @@ internal static class TokenizerJson
             }
         }
 
-        bool isSpecial = Flag(entry, "special");
-        bool isNormalized = entry.TryGetProperty("normalized", out JsonElement normalized) ? normalized.GetBoolean() : !isSpecial;
-        return NewAddedToken(id, text, isSpecial, isNormalized);
+        return text;
     }
 
     /// <summary>An added token with a text to look for.</summary>

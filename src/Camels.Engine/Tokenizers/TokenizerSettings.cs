@@ -124,7 +124,7 @@ internal sealed class TokenizerSettings
         string? text = value.ValueKind switch
         {
             JsonValueKind.Null => null,
-            JsonValueKind.Object => value.GetProperty("content").GetString(),
+            JsonValueKind.Object => TokenizerJson.Content(value),
             _ => value.GetString(),
         };
         return string.IsNullOrEmpty(text) ? null : text;

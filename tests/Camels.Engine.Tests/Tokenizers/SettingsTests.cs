@@ -110,6 +110,7 @@ public sealed class SettingsTests
     [InlineData("{")]
     [InlineData("""{"bos_token": 3}""")]
     [InlineData("""{"bos_token": {"text": "<s>"}}""")]
+    [InlineData("""{"pad_token": {"content": "a", "lstrip": true}}""")]
     [InlineData("""{"add_bos_token": "yes"}""")]
     [InlineData("""{"added_tokens_decoder": []}""")]
     [InlineData("""{"added_tokens_decoder": {"x": {"content": "a"}}}""")]
