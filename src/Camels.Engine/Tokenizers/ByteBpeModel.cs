@@ -40,6 +40,7 @@ internal sealed class ByteBpeModel
             model.ReadNormalizer(Optional(root, "normalizer"));
             model.ReadPreTokenizer(Optional(root, "pre_tokenizer"));
             model.ReadPostProcessor(Optional(root, "post_processor"));
+            model.ReadDecoder(Optional(root, "decoder"));
             model.ReadVocabulary(bpe.GetProperty("vocab"));
             if (Optional(root, "added_tokens") is JsonElement tokens)
             {
@@ -115,6 +116,14 @@ internal sealed class ByteBpeModel
             {
                 PrefixToken = TokenizerJson.Text(token.GetProperty("id"));
             }
+        }
+    }
+
+    private void ReadDecoder(JsonElement? decoder)
+    {
+        foreach (JsonElement step in Steps(decoder, "decoders"))
+        {
+            Require(TypeOf(step) == "ByteLevel", $"has the decoder {TypeOf(step)}; only ByteLevel is supported");
         }
     }
 

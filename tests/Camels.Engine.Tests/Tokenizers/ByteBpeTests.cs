@@ -92,6 +92,8 @@ public sealed class ByteBpeTests
         { "ignore_merges", json => json["model"]!["ignore_merges"] = true },
         { "dropout", json => json["model"]!["dropout"] = 0.1 },
         { "end_of_word_suffix", json => json["model"]!["end_of_word_suffix"] = "</w>" },
+        { "decoder Metaspace", json => json["decoder"] = new JsonObject { ["type"] = "Metaspace" } },
+        { "decoder Strip", json => json["decoder"] = Sequence("decoders", "ByteLevel", "Strip") },
         { "Lowercase", json => json["normalizer"] = new JsonObject { ["type"] = "Lowercase" } },
         { "split", json => json["pre_tokenizer"] = null },
         { "split", json => json["pre_tokenizer"]!["add_prefix_space"] = true },
@@ -140,6 +142,12 @@ public sealed class ByteBpeTests
             json["model"]!["merges"]!.AsArray().Add(merge);
         }
     }
+
+    private static JsonObject Sequence(string key, params string[] types) => new()
+    {
+        ["type"] = "Sequence",
+        [key] = new JsonArray([.. types.Select(type => new JsonObject { ["type"] = type })]),
+    };
 
     private static void AddToken(JsonObject json, int id, string text, bool normalized) => json["added_tokens"]!.AsArray().Add(
         new JsonObject { ["id"] = id, ["content"] = text, ["special"] = false, ["normalized"] = normalized });
