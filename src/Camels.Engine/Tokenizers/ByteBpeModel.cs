@@ -29,8 +29,10 @@ internal sealed class ByteBpeModel
     public string? PrefixToken { get; private set; }
 
     /// <summary>Reads a <c>tokenizer.json</c>.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="settings">The settings beside it, whose added tokens must fit.</param>
     /// <exception cref="CamelsException">Exit code 3: damaged, or not a byte-level BPE as GPT-2's.</exception>
-    public static ByteBpeModel ReadTokenizerJson(string path)
+    public static ByteBpeModel ReadTokenizerJson(string path, TokenizerSettings settings)
     {
         ByteBpeModel model = new(path);
         TokenizerJson.Read(path, root =>
@@ -46,6 +48,9 @@ internal sealed class ByteBpeModel
             {
                 model.ReadAddedTokens(tokens);
             }
+
+            IEnumerable<AddedToken> more = settings.Added.Where(token => !model.Added.Exists(known => known.Text == token.Text));
+            model.RequireLibraryIds(model.Added.Concat(more.OrderBy(token => token.Id)), $"{path} with {TokenizerSettings.ConfigFile}");
 
             int rank = 0;
             foreach (JsonElement merge in bpe.GetProperty("merges").EnumerateArray())
@@ -153,13 +158,27 @@ internal sealed class ByteBpeModel
 
     private void ReadAddedTokens(JsonElement tokens)
     {
-        Dictionary<int, string> texts = Ids.ToDictionary(entry => entry.Value, entry => entry.Key);
         foreach (JsonElement entry in tokens.EnumerateArray())
         {
-            AddedToken token = TokenizerJson.AddedToken(entry, TokenizerJson.Id(entry.GetProperty("id")));
+            Added.Add(TokenizerJson.AddedToken(entry, TokenizerJson.Id(entry.GetProperty("id"))));
+        }
+
+        RequireLibraryIds(Added, _path);
+    }
+
+    // The Hugging Face library numbers added tokens anew when it reads them: by their piece, else with the next id. Those of the settings
+    // that tokenizer.json lacks come after it, by id.
+    private void RequireLibraryIds(IEnumerable<AddedToken> added, string where)
+    {
+        Dictionary<int, string> texts = Ids.ToDictionary(entry => entry.Value, entry => entry.Key);
+        int next = Ids.Count;
+        foreach (AddedToken token in added)
+        {
             bool fits = texts.TryAdd(token.Id, token.Text) || texts[token.Id] == token.Text;
-            Require(fits, $"gives the id {token.Id} to '{token.Text}' and to '{texts[token.Id]}'");
-            Added.Add(token);
+            Require(fits, $"gives the id {token.Id} to '{token.Text}' and to '{texts[token.Id]}'", where);
+            int expected = Ids.GetValueOrDefault(token.Text, next);
+            Require(token.Id == expected, $"gives the id {token.Id} to '{token.Text}', to which the Hugging Face library gives {expected}", where);
+            next = Math.Max(next, expected + 1);
         }
     }
 

@@ -47,7 +47,7 @@ public static class TokenizerFiles
 
         if (File.Exists(json))
         {
-            return ByteBpeTokenizer.Load(json, ByteBpeModel.ReadTokenizerJson(json), settings, sha256);
+            return ByteBpeTokenizer.Load(json, ByteBpeModel.ReadTokenizerJson(json, settings), settings, sha256);
         }
 
         return File.Exists(vocabulary) && File.Exists(merges)

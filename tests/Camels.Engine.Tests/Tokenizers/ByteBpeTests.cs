@@ -106,10 +106,12 @@ public sealed class ByteBpeTests
         { "damaged", json => json["model"]!["vocab"]!["a"] = 1.5 },
         { "to another", json => json["model"]!["vocab"]!["a"] = (int)'b' },
         { "gives the id 98", json => AddToken(json, 'b', "zz", normalized: false) },
-        { "listed twice", json => AddToken(json, 300, "<s>", normalized: false) },
+        { "gives 260", json => AddToken(json, 261, "zz", normalized: false) },
+        { "gives 97", json => AddToken(json, 260, "a", normalized: false) },
+        { "listed twice", json => Array.ForEach([260, 261], id => AddToken(json, id, "zz", normalized: false)) },
         { "lstrip", json => json["added_tokens"]![0]!["lstrip"] = true },
-        { "256", json => AddToken(json, 300, new string('x', 257), normalized: false) },
-        { "empty", json => AddToken(json, 300, "", normalized: false) },
+        { "256", json => AddToken(json, 260, new string('x', 257), normalized: false) },
+        { "empty", json => AddToken(json, 260, "", normalized: false) },
         { "damaged", json => json.Remove("model") },
     };
 
@@ -123,6 +125,26 @@ public sealed class ByteBpeTests
 
         Assert.Equal(ExitCode.BadInput, refusal.Code);
         Assert.Contains(reason, refusal.Message, StringComparison.Ordinal);
+    }
+
+    // transformers adds what the settings list and tokenizer.json lacks, and gives it the next id, whatever id it is listed with.
+    [Theory]
+    [InlineData(260, true)]
+    [InlineData(261, false)]
+    [InlineData(258, false)]
+    public void TheSettingsMayAddATokenOnlyWithTheIdThatTheLibraryGivesIt(int id, bool isFine)
+    {
+        JsonObject config = new() { ["added_tokens_decoder"] = new JsonObject { [$"{id}"] = new JsonObject { ["content"] = "zz" } } };
+        using TokenizerFolder folder = Json(_ => { }).With("tokenizer_config.json", config.ToJsonString());
+        if (isFine)
+        {
+            Assert.Equal([id], TokenizerFolder.Encode(folder.Load(), "zz"));
+            return;
+        }
+
+        CamelsException refusal = Assert.Throws<CamelsException>(folder.Load);
+        Assert.Equal(ExitCode.BadInput, refusal.Code);
+        Assert.Contains("tokenizer_config.json", refusal.Message, StringComparison.Ordinal);
     }
 
     internal static TokenizerFolder Json(Action<JsonObject> change)
