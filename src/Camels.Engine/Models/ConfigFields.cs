@@ -1,3 +1,4 @@
+using System.Globalization;
 using Camels.Kernels;
 using Camels.Kernels.Ops;
 
@@ -37,6 +38,11 @@ internal static class ConfigFields
         };
     }
 
+    /// <summary>Refuses a head_dim in families whose heads share C evenly.</summary>
+    public static void RequireEvenHeads(JsonFields fields, ModelConfig sizes) => fields.Require(
+        "head_dim", (long)sizes.HeadSize * sizes.HeadCount == sizes.HiddenSize,
+        $"none: a head has hidden_size / num_attention_heads = {sizes.HiddenSize} / {sizes.HeadCount} channels");
+
     /// <summary>A share of numbers that training leaves out: at least 0 and below 1.</summary>
     public static double ReadShare(JsonFields fields, string name, double missing)
     {
@@ -60,9 +66,16 @@ internal static class ConfigFields
         fields.Require(
             fields.IsMissing("head_dim") ? "hidden_size" : "head_dim", config.RotaryWidth % 2 == 0,
             $"an even number of rotated channels for each of {config.HeadCount} heads");
+        double ropeBase = fields.Object("rope_parameters")?.Positive("rope_theta", LargestRopeBase, missing: older) ?? older;
+        foreach (string name in (ReadOnlySpan<string>)["rope_scaling", "rope_parameters"])
+        {
+            RequireIfThere(fields.Object(name), "partial_rotary_factor", config.RotaryShare);
+            RequireIfThere(fields.Object(name), "rope_theta", ropeBase);
+        }
+
         return config with
         {
-            RopeBase = fields.Object("rope_parameters")?.Positive("rope_theta", LargestRopeBase, missing: older) ?? older,
+            RopeBase = ropeBase,
             RopeScaling = ReadRopeScaling(fields, "rope_scaling", mayLackType: false) ?? ReadRopeScaling(fields, "rope_parameters", mayLackType: true),
         };
     }
@@ -107,6 +120,10 @@ internal static class ConfigFields
             _ => throw new ArgumentOutOfRangeException(nameof(config), config.StoredAs, "weights are stored as F32, F16 or BF16"),
         },
     };
+
+    // Versions of transformers differ in whether they read these fields here, so they must say what the rest of the config says.
+    private static void RequireIfThere(JsonFields? inner, string name, double value) =>
+        inner?.Require(name, inner.Number(name, missing: value) == value, string.Create(CultureInfo.InvariantCulture, $"{value}, or missing"));
 
     private static int ReadHeadSize(JsonFields fields, int hiddenSize, int headCount)
     {

@@ -12,9 +12,13 @@ internal static class GptNeoXConfig
     {
         fields.Require("hidden_act", fields.Text("hidden_act") is null or "gelu", "\"gelu\"");
         ModelConfig sizes = ConfigFields.ReadSizes(fields, FeedForward);
+        ConfigFields.RequireEvenHeads(fields, sizes);
         bool hasBiases = fields.Flag("attention_bias", missing: true);
         double share = fields.Positive("rotary_pct", largest: 1, missing: 0.25);
-        fields.Require("rotary_pct", (int)(sizes.HeadSize * share) % 2 == 0, $"an even number of a head's {sizes.HeadSize} channels");
+        share = fields.Object("rope_parameters")?.Positive("partial_rotary_factor", largest: 1, missing: share) ?? share;
+        fields.Require(
+            fields.IsMissing("rotary_pct") ? "rope_parameters" : "rotary_pct", (int)(sizes.HeadSize * share) % 2 == 0,
+            $"an even number of a head's {sizes.HeadSize} channels");
         return (sizes with
         {
             Family = ModelFamily.GptNeoX,

@@ -15,6 +15,7 @@ internal static class OptConfig
     {
         fields.Require("layer_norm_elementwise_affine", fields.Flag("layer_norm_elementwise_affine", missing: true), "true: norms have weights");
         ModelConfig sizes = ConfigFields.ReadSizes(fields, FeedForward);
+        ConfigFields.RequireEvenHeads(fields, sizes);
         bool normsFirst = fields.Flag("do_layer_norm_before", missing: true);
         bool hasBiases = fields.Flag("enable_bias", missing: true);
         int embedded = fields.Integer("word_embed_proj_dim", 1, ConfigFields.LargestWidth, missing: sizes.HiddenSize);

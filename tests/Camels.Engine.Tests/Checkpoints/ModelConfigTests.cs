@@ -13,6 +13,12 @@ public class ModelConfigTests
         {"model_type": "llama", "hidden_size": 64, "intermediate_size": 172, "num_hidden_layers": 2, "num_attention_heads": 8, "vocab_size": 512}
         """;
 
+    private const string Sizes = """
+        "hidden_size": 64, "intermediate_size": 172, "num_hidden_layers": 2, "num_attention_heads": 4, "vocab_size": 512
+        """;
+
+    private const string NeoX = "\"model_type\": \"gpt_neox\"";
+
     private const string Llama3 = """
         {"rope_type": "llama3", "factor": 8, "low_freq_factor": 1, "high_freq_factor": 4, "original_max_position_embeddings": 1024}
         """;
@@ -120,6 +126,30 @@ public class ModelConfigTests
         Assert.Equal(ExitCode.BadInput, refused.Code);
         Assert.Contains($"config.json: {name} is {value}", refused.Message, StringComparison.Ordinal);
         Assert.Contains(accepted, refused.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void NeoXRotatesTheShareThatNewerFilesKeepAmongRopeParameters()
+    {
+        ModelConfig older = Read("{" + $"{NeoX}, {Sizes}, \"rotary_pct\": 0.5, \"rotary_emb_base\": 500" + "}");
+        ModelConfig newer = Read(
+            "{" + $"{NeoX}, {Sizes}, \"rope_parameters\": " + """{"rope_type": "default", "rope_theta": 500, "partial_rotary_factor": 0.5}}""");
+        Assert.Equal(0.5, newer.RotaryShare);
+        Assert.Equal(older with { EosIds = [] }, newer with { EosIds = [] });
+    }
+
+    [Theory]
+    [InlineData("\"model_type\": \"llama\"", "\"rope_parameters\": {\"partial_rotary_factor\": 0.5}", "rope_parameters: partial_rotary_factor is 0.5; accepted: 1")]
+    [InlineData("\"model_type\": \"llama\"", "\"rope_scaling\": {\"type\": \"default\", \"rope_theta\": 500}", "rope_scaling: rope_theta is 500; accepted: 10000")]
+    [InlineData(NeoX, "\"rope_scaling\": {\"type\": \"default\", \"partial_rotary_factor\": 1}", "partial_rotary_factor is 1; accepted: 0.25")]
+    [InlineData(NeoX, "\"rope_parameters\": {\"partial_rotary_factor\": 0.2}", "an even number of a head's 16 channels")]
+    [InlineData(NeoX, "\"head_dim\": 8", "head_dim is 8; accepted: none")]
+    [InlineData("\"model_type\": \"opt\", \"ffn_dim\": 64", "\"head_dim\": 8", "head_dim is 8; accepted: none")]
+    public void WhatTransformersWouldReadOtherwiseIsRefused(string family, string field, string refusal)
+    {
+        CamelsException refused = Assert.Throws<CamelsException>(() => Read("{" + $"{family}, {Sizes}, {field}" + "}"));
+        Assert.Equal(ExitCode.BadInput, refused.Code);
+        Assert.Contains(refusal, refused.Message, StringComparison.Ordinal);
     }
 
     [Theory]
