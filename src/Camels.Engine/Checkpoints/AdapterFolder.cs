@@ -167,10 +167,20 @@ public sealed class AdapterFolder : IDisposable
             fields.Require(flag, !fields.Flag(flag, missing: false), "false");
         }
 
-        foreach (string extra in (ReadOnlySpan<string>)["modules_to_save", "layers_to_transform", "rank_pattern", "alpha_pattern", "megatron_config", "layer_replication", "exclude_modules"])
+        foreach (string extra in (ReadOnlySpan<string>)
+            [
+                "modules_to_save", "layers_to_transform", "rank_pattern", "alpha_pattern", "megatron_config", "layer_replication", "exclude_modules",
+                "alora_invocation_tokens",
+            ])
         {
-            fields.Require(extra, fields.IsEmpty(extra), "null or empty: every target has the same adapter");
+            fields.Require(extra, fields.IsEmpty(extra), "null or empty: every target has the same adapter, for every token");
         }
+
+        // PiSSA, OLoRA, CorDA and LoftQ subtract what A and B start as from the base: over the base as published the adapter would be another one.
+        fields.Require(
+            "init_lora_weights", fields.IsMissingOrNull("init_lora_weights")
+                || fields.Shown("init_lora_weights") is "true" or "false" or "\"gaussian\"" or "\"orthogonal\"" or "\"eva\"",
+            "true, false, null, \"gaussian\", \"orthogonal\" or \"eva\", which leave the base as it is; PEFT converts others when saving");
 
         double dropout = fields.Number("lora_dropout", missing: 0);
         fields.Require("lora_dropout", dropout is >= 0 and < 1, "a number from 0, below 1");

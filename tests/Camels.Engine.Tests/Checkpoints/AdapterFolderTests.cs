@@ -21,6 +21,8 @@ public class AdapterFolderTests
     [InlineData("\"modules_to_save\": null", "\"modules_to_save\": [\"lm_head\"]", "modules_to_save")]
     [InlineData("\"rank_pattern\": {}", "\"rank_pattern\": {\"q_proj\": 4}", "rank_pattern")]
     [InlineData("\"use_dora\": false", "\"use_dora\": true", "use_dora")]
+    [InlineData("\"use_dora\": false", "\"init_lora_weights\": \"pissa_niter_16\"", "init_lora_weights")]
+    [InlineData("\"use_dora\": false", "\"alora_invocation_tokens\": [5, 7]", "alora_invocation_tokens")]
     public void WhatTheEngineCannotRepresentIsRefused(string accepted, string refused, string named)
     {
         using TemporaryFolder folder = new();
