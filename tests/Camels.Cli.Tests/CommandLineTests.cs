@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Text.Json;
+using Camels.Cli.Output;
 using Camels.Cli.Verbs;
 using Camels.Engine;
 using Xunit;
@@ -12,6 +13,8 @@ public sealed class CommandLineTests
     [InlineData("docter", "unknown verb docter; did you mean doctor?", "see camels --help")]
     [InlineData("doctor --jsno", "'--jsno'", "see camels doctor --help")]
     [InlineData("doctor @file", "'@file'", "see camels doctor --help")]
+    [InlineData("generate --model m --prompts p --output o --temperature 0,7", "--temperature 0,7 is no number", "see camels generate --help")]
+    [InlineData("generate --model m --prompts p --output o --top-p 1,", "--top-p 1, is no number", "see camels generate --help")]
     public void Wrong_usage_is_two_lines_and_exit_2(string arguments, string wrong, string remedy)
     {
         (ExitCode code, string output, string error) = InProcess.Run(arguments.Split(' '));
@@ -51,6 +54,24 @@ public sealed class CommandLineTests
             Assert.True(parsed.Errors.Count == 0, $"{verb.Example}: {string.Join(' ', parsed.Errors)}");
             Assert.Same(verb.Command, parsed.CommandResult.Command);
         }
+    }
+
+    [Theory]
+    [InlineData(59, "0:59")]
+    [InlineData(3600, "1:00:00")]
+    [InlineData((49 * 3600) + 62, "49:01:02")]
+    public void A_duration_of_days_is_shown_in_hours(int seconds, string shown) => Assert.Equal(shown, Screen.Duration(TimeSpan.FromSeconds(seconds)));
+
+    [Theory]
+    [InlineData("bench train --shape quickstart --batch 70000 --sequence-length 70000", "2^31 tokens")]
+    [InlineData("bench train --shape quickstart --lanes -4", "powers of two")]
+    [InlineData("bench generate --shape quickstart --prompt-tokens 2147483647", "2^31 tokens")]
+    [InlineData("bench generate --shape quickstart --new-tokens 70000 --batch 70000", "2^31 tokens")]
+    public void What_cannot_be_measured_is_refused(string arguments, string mentions)
+    {
+        (ExitCode code, _, string error) = InProcess.Run(arguments.Split(' '));
+        Assert.Equal(ExitCode.Usage, code);
+        Assert.Contains(mentions, error, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -103,9 +103,10 @@ internal sealed class Screen
     /// <summary>A number with so many decimals.</summary>
     public static string Fixed(double value, int decimals) => value.ToString($"F{decimals}", CultureInfo.InvariantCulture);
 
-    /// <summary>A duration as m:ss or h:mm:ss.</summary>
-    public static string Duration(TimeSpan time) =>
-        time.ToString(time.TotalHours >= 1 ? @"h\:mm\:ss" : @"m\:ss", CultureInfo.InvariantCulture);
+    /// <summary>A duration as m:ss or h:mm:ss, days in hours.</summary>
+    public static string Duration(TimeSpan time) => time.TotalHours >= 1
+        ? string.Create(CultureInfo.InvariantCulture, $"{(long)time.TotalHours}:{time:mm\\:ss}")
+        : time.ToString(@"m\:ss", CultureInfo.InvariantCulture);
 
     private static bool IsObeyed(char character) => char.IsControl(character) && character != '\n';
 }

@@ -48,6 +48,11 @@ internal sealed class BenchGenerateVerb : Verb
             throw CamelsException.Usage("--prompt-tokens, --new-tokens and --batch must be at least 1");
         }
 
+        if (batch * (promptTokens + newTokens + 1L) > int.MaxValue)
+        {
+            throw CamelsException.Usage($"--batch {batch} of {promptTokens} --prompt-tokens and {newTokens} --new-tokens are more than 2^31 tokens; take fewer");
+        }
+
         string shape = arguments.GetRequiredValue(_shape);
         Precision precision = PrecisionName.Parse(arguments.GetRequiredValue(_precision));
         ModelConfig config = ModelShapes.Find(shape, promptTokens + newTokens + 1);

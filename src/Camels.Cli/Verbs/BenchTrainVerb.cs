@@ -44,8 +44,13 @@ internal sealed class BenchTrainVerb : Verb
         int steps = AtLeastOne(arguments, _steps);
         Precision precision = PrecisionName.Parse(arguments.GetRequiredValue(_precision));
         string shape = arguments.GetRequiredValue(_shape);
+        if ((long)rows * tokens > int.MaxValue)
+        {
+            throw CamelsException.Usage($"--batch {rows} rows of --sequence-length {tokens} are more than 2^31 tokens; take fewer");
+        }
+
         ModelConfig config = ModelShapes.Find(shape, tokens);
-        int lanes = arguments.GetValue(_lanes) is int wanted and > 0 ? wanted : (int)Math.Min(8, BitOperations.RoundUpToPowerOf2((uint)rows));
+        int lanes = arguments.GetValue(_lanes) is int wanted and not 0 ? wanted : (int)Math.Min(8, BitOperations.RoundUpToPowerOf2((uint)rows));
         using Device device = _device.Open(arguments, screen);
         using ILanguageModel model = ModelCatalog.Create(config, precision, device);
         ModelCatalog.Randomize(model, device.Stream, seed: 42);

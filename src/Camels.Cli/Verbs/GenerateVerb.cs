@@ -47,8 +47,8 @@ internal sealed class GenerateVerb : Verb
         _output = Option<string>("--output", "JSONL to write: id, completion, token_ids, finish_reason", isRequired: true);
         _template = Option("--template", "chat template around the prompts, or none for the text as it stands", "tulu");
         _maximumNewTokens = Option("--max-new-tokens", "most tokens of a completion", standard.MaximumNewTokens);
-        _temperature = Option("--temperature", "0 takes the likeliest token", standard.Temperature);
-        _topP = Option("--top-p", "draw among the likeliest tokens that together reach this probability", standard.TopP);
+        _temperature = Number("--temperature", "0 takes the likeliest token", standard.Temperature);
+        _topP = Number("--top-p", "draw among the likeliest tokens that together reach this probability", standard.TopP);
         _topK = Option("--top-k", "draw among so many of the likeliest tokens; 0 for all", standard.TopK);
         _samples = Option("--samples", "completions of each prompt", standard.Samples);
         _seed = Option("--seed", "seed of the draws", standard.Seed);

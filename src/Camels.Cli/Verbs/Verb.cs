@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
+using System.Globalization;
 using Camels.Cli.Output;
 using Camels.Engine;
 
@@ -47,6 +48,22 @@ internal abstract class Verb
     {
         Option<T> option = new(name) { Description = description, DefaultValueFactory = _ => standard };
         Command.Add(option);
+        return option;
+    }
+
+    /// <summary>Adds an option of a number with decimals and returns it. The library's own reading takes 0,7 for 7: a comma divides thousands there.</summary>
+    protected Option<double> Number(string name, string description, double standard)
+    {
+        Option<double> option = Option(name, description, standard);
+        option.CustomParser = given =>
+        {
+            if (!double.TryParse(given.Tokens[^1].Value, NumberStyles.Float, CultureInfo.InvariantCulture, out double value))
+            {
+                given.AddError($"{name} {given.Tokens[^1].Value} is no number; write for example 0.7");
+            }
+
+            return value;
+        };
         return option;
     }
 
