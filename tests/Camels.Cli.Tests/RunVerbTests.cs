@@ -36,6 +36,14 @@ public sealed class RunVerbTests
     }
 
     [Fact]
+    public void A_step_of_more_rows_than_there_are_takes_them_all()
+    {
+        using SmallRun small = new();
+        (ExitCode code, string output, string error) = small.Run(small.Finetune(steps: 1, "--set", $"training.batch_size={int.MaxValue}"));
+        Assert.True(code == ExitCode.Done, output + error);
+    }
+
+    [Fact]
     public void A_used_run_folder_is_refused_and_resume_takes_a_longer_run()
     {
         using SmallRun small = new();

@@ -10,12 +10,11 @@ namespace Camels.Engine.Training;
 /// <param name="longestRow">Tokens of the longest row.</param>
 /// <param name="reduction">How the step's loss is formed.</param>
 /// <param name="lanes">Rows of a micro-step.</param>
-/// <param name="batchSize">Most rows of a step.</param>
-public sealed class RowFiller(int longestRow, LossReduction reduction, int lanes = 1, int batchSize = 1)
+public sealed class RowFiller(int longestRow, LossReduction reduction, int lanes = 1)
 {
-    private readonly long[] _trainedOfMicroStep = new long[(batchSize + lanes - 1) / lanes];
     private readonly int[] _labels = new int[longestRow];
     private readonly double[] _scales = new double[longestRow];
+    private long[] _trainedOfMicroStep = [];
     private long _trainedTokens;
     private long _trainedDocuments;
     private int _microSteps;
@@ -29,7 +28,12 @@ public sealed class RowFiller(int longestRow, LossReduction reduction, int lanes
         tokens = 0;
         _trainedTokens = 0;
         _trainedDocuments = 0;
-        _microSteps = (rowsInStep + lanes - 1) / lanes;
+        _microSteps = ((rowsInStep - 1) / lanes) + 1;
+        if (_trainedOfMicroStep.Length < _microSteps)
+        {
+            _trainedOfMicroStep = new long[_microSteps];
+        }
+
         Array.Clear(_trainedOfMicroStep);
         for (int r = 0; r < rowsInStep; r++)
         {

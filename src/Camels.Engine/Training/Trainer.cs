@@ -36,7 +36,7 @@ public readonly record struct StepResult(
 
 /// <summary>
 /// Runs optimizer steps: rows fill lanes, lanes go through the model, gradients are summed in the canonical order, AdamW steps once. After
-/// its construction it allocates nothing, neither managed memory nor the device's.
+/// its first step it allocates nothing, neither managed memory nor the device's.
 /// </summary>
 public sealed class Trainer : IDisposable
 {
@@ -93,7 +93,7 @@ public sealed class Trainer : IDisposable
         };
         _forwardBackward = new RepeatedWork<PassKey>(device.Stream, () => _model.ForwardBackward(Pass, _passLosses));
         _laneSum = new LaneSum(device.Stream, model, settings.Calls);
-        _filler = new RowFiller(longest, settings.Training.LossReduction, _lanes, settings.Training.BatchSize);
+        _filler = new RowFiller(longest, settings.Training.LossReduction, _lanes);
         _losses = new StepLosses(_lanes, tokens, sources, model.Precision.Wide);
         _learningRate = Training.LearningRate.Of(settings.Training, settings.Steps);
     }
