@@ -1,3 +1,4 @@
+using System.Globalization;
 using Camels.Engine.Layers;
 using Camels.Engine.Parameters;
 using Camels.Kernels;
@@ -31,6 +32,7 @@ public sealed class LanguageModel<TBlock, TSaved> : ILanguageModel
     /// <param name="projection">From C to E channels after the norm, or null.</param>
     /// <param name="head">(N, E) to losses.</param>
     /// <param name="rope">The blocks' table of rotations, or null.</param>
+    /// <exception cref="InsufficientMemoryException">The device has not so much.</exception>
     public LanguageModel(
         ModelConfig config, Precision precision, Device device, IReadOnlyList<ParameterUnit> units, EmbeddingLayer embedding, TBlock[] blocks,
         INormLayer? norm, LinearLayer? projection, HeadLayer head, RopeTable? rope)
@@ -49,6 +51,15 @@ public sealed class LanguageModel<TBlock, TSaved> : ILanguageModel
         foreach (ParameterUnit unit in units)
         {
             unit.Allocate(device);
+        }
+
+        // A host lends more than it has, and ends the program when it is used.
+        long bytes = units.Sum(unit => unit.Bytes);
+        if (device.IsHost && bytes > device.FreeBytes)
+        {
+            Dispose();
+            throw new InsufficientMemoryException(string.Create(
+                CultureInfo.InvariantCulture, $"the weights take {bytes / 1e9:F2} GB in {precision.Name}, {device.Name} has {device.FreeBytes / 1e9:F2} GB"));
         }
     }
 

@@ -1,5 +1,7 @@
 using Camels.Engine.Models;
+using Camels.Engine.Parameters;
 using Camels.Engine.Tests.Checkpoints;
+using Camels.Kernels;
 using Xunit;
 
 namespace Camels.Engine.Tests.Models;
@@ -33,6 +35,15 @@ public class ModelPresetsTests
     [InlineData("pythia-12b", 11_846_072_320)]
     public void EverySizeHasThePublishedNumberOfParameters(string name, long parameters) =>
         Assert.Equal(parameters, ModelPresets.Find(name)!.ParameterCount());
+
+    // 32 TB, in blocks small enough that a system which promises more than it has gives every one.
+    [Fact]
+    public void WeightsThatTheMachineHasNoMemoryForAreRefused()
+    {
+        using Device device = Device.OpenCpu(threads: 1);
+        ModelConfig config = ModelPresets.Find("llama-65b")! with { BlockCount = 10_000 };
+        Assert.Throws<InsufficientMemoryException>(() => ModelCatalog.Create(config, Precision.Fp32, device));
+    }
 
     [Fact]
     public void EveryConfigIsReadAsItIsWritten()
