@@ -23,6 +23,9 @@ public sealed class ConvertVerbTests
         Assert.Equal(Names(trained), Names(recovered));
         Assert.All(Names(trained), name => Assert.Equal(File.ReadAllBytes(Path.Combine(trained, name!)), File.ReadAllBytes(Path.Combine(recovered, name!))));
         Assert.Contains("chat_template_conformance.json", Names(recovered));
+        (ExitCode code, _, string error) = small.Run("inspect", difference);
+        Assert.Equal(ExitCode.BadInput, code);
+        Assert.Contains("--recover-with BASE", error, StringComparison.Ordinal);
         Assert.True(Directory.GetFiles(difference, "difference-*-of-*.safetensors").Length > 1);
 
         string split = Path.Combine(small.Root, "split");

@@ -30,7 +30,7 @@ internal static class GpuPeak
     {
         (string? name, double bf16, double fp32, double memoryBytes) = Array.Find(_known, known => known.Name.Equals(gpu, StringComparison.OrdinalIgnoreCase));
         return name is null
-            ? throw CamelsException.Usage($"--gpu {gpu} is not known; there are {string.Join(", ", _known.Select(known => known.Name))}, or give --gpu-memory")
+            ? throw CamelsException.Usage($"--gpu {gpu} is not known; there are {string.Join(", ", _known.Select(known => known.Name))}, or leave it out and give --gpu-memory")
             : (precision.HasMasters ? bf16 : fp32, (long)memoryBytes);
     }
 }

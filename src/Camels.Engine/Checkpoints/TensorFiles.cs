@@ -68,6 +68,11 @@ public sealed class TensorFiles : IDisposable
             }
         }
 
+        if (File.Exists(Path.Combine(folder, WeightDifference.ManifestName)))
+        {
+            throw CamelsException.BadInput($"{folder} is a weight difference; convert --model {folder} --recover-with BASE makes the model from it");
+        }
+
         throw CamelsException.BadInput(
             $"{folder} has neither {SingleFileName} nor {IndexName} nor {TorchFile.SingleFileName}; copy the model again");
     }

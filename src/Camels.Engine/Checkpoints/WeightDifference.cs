@@ -15,7 +15,7 @@ namespace Camels.Engine.Checkpoints;
 public static class WeightDifference
 {
     private const string Format = "camels weight difference 1";
-    private const string ManifestName = "difference.json";
+    internal const string ManifestName = "difference.json";
     private const string WeightsStem = "difference";
     private const long MaximumManifestBytes = 16 << 20;
     private const int ChunkBytes = 1 << 20;
