@@ -48,7 +48,7 @@ internal sealed class BenchGenerateVerb : Verb
             throw CamelsException.Usage("--prompt-tokens, --new-tokens and --batch must be at least 1");
         }
 
-        if (batch * (promptTokens + newTokens + 1L) > int.MaxValue)
+        if (batch * ((long)promptTokens + newTokens + 1) > int.MaxValue)
         {
             throw CamelsException.Usage($"--batch {batch} of {promptTokens} --prompt-tokens and {newTokens} --new-tokens are more than 2^31 tokens; take fewer");
         }
