@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.CommandLine.Help;
 using System.CommandLine.Invocation;
 using System.CommandLine.Parsing;
+using System.Globalization;
 using Camels.Cli.Output;
 using Camels.Cli.Verbs;
 using Camels.Engine;
@@ -27,6 +28,8 @@ internal static class CommandLine
     /// <summary>Runs one verb. Never throws.</summary>
     public static ExitCode Run(IReadOnlyList<string> args, TextWriter output, TextWriter error)
     {
+        // DOTNET_SYSTEM_GLOBALIZATION_INVARIANT=0 in the environment wins over the program's own setting.
+        CultureInfo.DefaultThreadCurrentCulture = CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
         ParseResult arguments = Root.Parse(args, new ParserConfiguration { EnablePosixBundling = false, ResponseFileTokenReplacer = null });
         try
         {

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using Camels.Engine;
 using Xunit;
@@ -41,6 +42,24 @@ public sealed class RunVerbTests
         using SmallRun small = new();
         (ExitCode code, string output, string error) = small.Run(small.Finetune(steps: 1, "--set", $"training.batch_size={int.MaxValue}"));
         Assert.True(code == ExitCode.Done, output + error);
+    }
+
+    [Fact]
+    public void Numbers_are_written_as_everywhere_where_the_culture_has_commas()
+    {
+        CultureInfo before = CultureInfo.CurrentCulture;
+        CultureInfo commas = (CultureInfo)CultureInfo.InvariantCulture.Clone();
+        commas.NumberFormat.NumberDecimalSeparator = ",";
+        try
+        {
+            CultureInfo.CurrentCulture = commas;
+            using SmallRun small = new();
+            Assert.Matches(@"a checkpoint takes [0-9]+\.[0-9] MB", small.Run(small.Finetune(steps: 1)).Output);
+        }
+        finally
+        {
+            CultureInfo.CurrentCulture = before;
+        }
     }
 
     [Fact]
