@@ -1,4 +1,5 @@
 using Camels.Cli.Quickstart;
+using Camels.Kernels;
 using Xunit;
 
 namespace Camels.Cli.Tests;
@@ -28,6 +29,15 @@ public sealed class QuickstartTasksTests
             int commonest = task.CountBy(example => example.Answer).Max(answer => answer.Value);
             Assert.True(commonest <= 60, $"{task.Key}: always answering the same is right {commonest} times of 200");
         }
+    }
+
+    [Fact]
+    public void A_device_for_looking_gets_a_taste()
+    {
+        using Device reference = Device.OpenReference();
+        using Device cpu = Device.OpenCpu(threads: 1);
+        Assert.InRange(QuickstartScale.Of(reference).Steps, 1, 10);
+        Assert.True(QuickstartScale.Of(cpu).Learns);
     }
 
     [Fact]

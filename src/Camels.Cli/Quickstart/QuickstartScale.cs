@@ -14,8 +14,8 @@ internal sealed record QuickstartScale(int Steps, int BatchSize, int TrainingExa
     /// <summary>All of it.</summary>
     public static QuickstartScale Full => new(Steps: 1800, BatchSize: 16, TrainingExamples: 80_000, HeldOutPerTask: 200, NewTokens: 16, Learns: true);
 
-    /// <summary>What suits a device: on the emulated one, which is for looking, a taste.</summary>
-    public static QuickstartScale Of(Device device) => device.Kind == DeviceKind.CudaEmulated
+    /// <summary>What suits a device: on the emulated and the reference one, which are for looking, a taste.</summary>
+    public static QuickstartScale Of(Device device) => device.Kind is DeviceKind.CudaEmulated or DeviceKind.Reference
         ? new(Steps: 2, BatchSize: 2, TrainingExamples: 200, HeldOutPerTask: 1, NewTokens: 8, Learns: false)
         : Full;
 }
