@@ -6,8 +6,8 @@ namespace Camels.Engine.Checkpoints;
 
 /// <summary>Where and from what a run computes: equal bits are promised as long as none of it changes.</summary>
 /// <param name="Device">The kind of device, as --device names it.</param>
-/// <param name="KernelPath">The path its kernels took, for example "Vector512" or "ptx".</param>
-/// <param name="InstructionSet">What the processor or the GPU offers, for example "AVX512F".</param>
+/// <param name="KernelPath">The path its kernels took, for example "avx512" or "sm_90a".</param>
+/// <param name="InstructionSet">The processor's architecture, or the GPU's name.</param>
 /// <param name="Recipe">The resolved recipe, as text.</param>
 /// <param name="Data">The key of the prepared data: of its files' bytes, the tokenizer, the template and the settings.</param>
 /// <param name="Base">The key of what a run takes from its model's folder at every start: the config, and weights where some are frozen.</param>
