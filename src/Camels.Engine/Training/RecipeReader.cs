@@ -11,6 +11,9 @@ namespace Camels.Engine.Training;
 /// </summary>
 public static class RecipeReader
 {
+    /// <summary>AdamW computes in single precision, where less would vanish: a weight without gradient would step by 0 / 0.</summary>
+    private const double SmallestAdamEpsilon = 1e-37;
+
     /// <summary>Reads a recipe file and applies the command line's values on top.</summary>
     public static Recipe Read(string path, IReadOnlyList<RecipeOverride> overrides)
     {
@@ -278,7 +281,7 @@ public static class RecipeReader
         {
             Beta1 = section.Number("beta1", defaults.Beta1, least: 0, below: 1),
             Beta2 = section.Number("beta2", defaults.Beta2, least: 0, below: 1),
-            Epsilon = section.Number("epsilon", defaults.Epsilon, least: double.Epsilon),
+            Epsilon = section.Number("epsilon", defaults.Epsilon, least: SmallestAdamEpsilon),
             Moments = section.Choice("moments", defaults.Moments, RecipeNames.Moments),
         };
         section.Finish();

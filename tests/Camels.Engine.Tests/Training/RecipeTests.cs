@@ -135,6 +135,7 @@ public sealed class RecipeTests
     [InlineData("training: {learning_rate: nan}", "r.yaml:4", "training.learning_rate", "\"nan\"", "a number")]
     [InlineData("training: {learning_rate: 1e999}", "r.yaml:4", "training.learning_rate", "1e999", "a number")]
     [InlineData("training: {adam: {beta2: 1}}", "r.yaml:4", "training.adam.beta2", "\"1\"", "below 1")]
+    [InlineData("training: {adam: {epsilon: 1e-45}}", "r.yaml:4", "training.adam.epsilon", "\"1e-45\"", "at least 1E-37")]
     [InlineData("training: {adam: {moments: 4bit}}", "r.yaml:4", "training.adam.moments", "4bit", "fp32 | bf16 | 8bit")]
     [InlineData("training: {schedule: linaer}", "r.yaml:4", "training.schedule", "linear | cosine | constant", "did you mean linear?")]
     [InlineData("training: {seed: }", "r.yaml:4", "training.seed", "expected a value", "leave the key out")]
