@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using Camels.Engine.Checkpoints;
+using Camels.Engine.Data;
 using Camels.Engine.Tests.Checkpoints;
 
 namespace Camels.Engine.Tests;
@@ -41,6 +42,9 @@ public static class ChildProgram
         {
             case "save":
                 Save(folder, step: 1);
+                break;
+            case "write-data":
+                DataFiles.Write(Path.Combine(folder, "train.ids"), new byte[300_000]);
                 break;
             case "save-forever":
                 for (long step = 1; ; step++)

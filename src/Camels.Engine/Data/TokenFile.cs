@@ -96,7 +96,7 @@ internal sealed class TokenFileWriter<T> : IDisposable
         {
             return write();
         }
-        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException or ArgumentOutOfRangeException)   // the last is EFBIG
         {
             throw CamelsException.RunFailed($"{_path}: cannot be written: {failure.Message}", failure);
         }

@@ -91,6 +91,17 @@ public class DurabilityTests
         Assert.Empty(Directory.GetFileSystemEntries(folder["c"]));
     }
 
+    [Fact]
+    public void PreparedDataThatMayNotGrowEndWithTheirReason()
+    {
+        using TemporaryFolder folder = new();
+        using Process child = ChildProgram.Start("write-data", folder.Path, "bash", "-c", MayNotGrow, "bash");
+        string error = child.StandardError.ReadToEnd();
+        child.WaitForExit();
+        Assert.Equal((int)ExitCode.RunFailed, child.ExitCode);
+        Assert.StartsWith($"{folder["train.ids"]}: cannot be written", error, StringComparison.Ordinal);
+    }
+
     [TmpfsFact]
     public void AFullDiskLeavesThePreviousCheckpointWhole()
     {
