@@ -77,6 +77,8 @@ internal sealed class SentencePieceModel
         model.Require(model.Pieces.Count > 0, "has no pieces: it is no SentencePiece model");
         model.Require(model._modelType == BpeType,
             $"is of model type {model._modelType}; only BPE ({BpeType}) is supported, not unigram, word or character models");
+        bool needsFallback = model.Pieces.Exists(piece => piece.Kind == PieceKind.Byte);
+        model.Require(model.HasByteFallback || !needsFallback, "has byte pieces without byte fallback, which SentencePiece refuses too");
         model.BosId = model.KnownId(model.BosId);
         model.EosId = model.KnownId(model.EosId);
         return model;

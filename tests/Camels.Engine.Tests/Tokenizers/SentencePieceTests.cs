@@ -124,6 +124,7 @@ public sealed class SentencePieceTests
         { "twice", SentencePieceFile.Small("a", "a").Trainer().Normalizer().ToArray() },
         { "plain space", SentencePieceFile.Small("a").Piece("a b", PieceKind.UserDefined).Trainer().Normalizer().ToArray() },
         { "<0x00>", new SentencePieceFile().Start().Normal("a").Trainer().Normalizer().ToArray() },
+        { "byte pieces", SentencePieceFile.Small("a").Trainer(byteFallback: false).Normalizer().ToArray() },
         { "unknown", new SentencePieceFile().Normal("a").Trainer(byteFallback: false).Normalizer().ToArray() },
         { "more than 128", SentencePieceFile.Small(new string('a', 129)).Trainer().Normalizer().ToArray() },
         { "no pieces", [] },
