@@ -37,6 +37,25 @@ public sealed class RunVerbTests
     }
 
     [Fact]
+    public void Generate_ends_at_what_only_generation_config_names()
+    {
+        using SmallRun small = new();
+        string prompts = small.Write("prompts.jsonl", """{"prompt":"reverse 1"}""");
+        string answers = Path.Combine(small.Root, "answers.jsonl");
+        JsonElement Generated()
+        {
+            (ExitCode code, string output, string error) = small.Run("generate", "--model", small.Model, "--prompts", prompts, "--output", answers, "--max-new-tokens", "2");
+            Assert.True(code == ExitCode.Done, output + error);
+            return JsonDocument.Parse(File.ReadAllText(answers)).RootElement;
+        }
+
+        JsonElement before = Generated();
+        Assert.Equal("length", before.GetProperty("finish_reason").GetString());
+        File.WriteAllText(Path.Combine(small.Model, "generation_config.json"), $$"""{"eos_token_id": [{{before.GetProperty("token_ids")[0]}}]}""");
+        Assert.Equal("eos", Generated().GetProperty("finish_reason").GetString());
+    }
+
+    [Fact]
     public void A_step_of_more_rows_than_there_are_takes_them_all()
     {
         using SmallRun small = new();

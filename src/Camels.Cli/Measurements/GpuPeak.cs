@@ -18,7 +18,7 @@ internal static class GpuPeak
     /// <summary>The peak of a GPU in FLOP/s and where it is from; NaN where it is not known.</summary>
     public static (double FlopsPerSecond, string Source) Of(Device gpu, Precision precision)
     {
-        (string? name, double bf16, double fp32, _) = Array.Find(_known, known => gpu.InstructionSet.Contains(known.Name, StringComparison.Ordinal));
+        (string? name, double bf16, double fp32, _) = Array.Find(_known, known => $"{gpu.InstructionSet} ".Contains($"{known.Name} ", StringComparison.Ordinal));
         return name is null
             ? (double.NaN, $"not known for {gpu.InstructionSet}")
             : (precision.HasMasters ? bf16 : fp32, $"published for {name}: {(precision.HasMasters ? "dense bf16" : "fp32")}");

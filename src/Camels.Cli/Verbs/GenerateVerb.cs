@@ -88,7 +88,9 @@ internal sealed class GenerateVerb : Verb
                 $"{folder}: the tokenizer has {tokenizer.VocabularySize} ids, the model {model.Config.VocabularySize}: they do not belong together");
         }
 
-        IReadOnlyList<int> eosIds = model.Config.EosIds.Count > 0 ? model.Config.EosIds : tokenizer.EosId is int eos ? [eos] : [];
+        string generation = Path.Combine(arguments.GetValue(_adapter) ?? folder, HuggingFaceFolder.GenerationConfigName);
+        IReadOnlyList<int> eosIds = ModelConfigFile.EosIds(generation, model.Config);
+        eosIds = eosIds.Count > 0 ? eosIds : tokenizer.EosId is int eos ? [eos] : [];
         settings = settings with { EosIds = template is null ? eosIds : [.. eosIds.Union([new TemplateEncoder(template, tokenizer).EndId])] };
         using CompletionFile output = new(path, partial, arguments.GetValue(_logProbabilities), settings.Samples > 1);
         Tally tally = new();

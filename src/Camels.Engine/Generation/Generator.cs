@@ -37,7 +37,7 @@ public sealed class Generator
         IReadOnlyList<Prompt> prompts, GenerationSettings settings, Action<Completion> finished, CancellationToken cancellation = default)
     {
         byte[][] stops = [.. settings.Stop.Where(s => s.Length > 0).Select(Encoding.UTF8.GetBytes)];
-        Completion?[] completions = new Completion?[prompts.Count * settings.Samples];
+        Completion?[] completions = new Completion?[checked(prompts.Count * settings.Samples)];
         Queue<Sequence> waiting = new();
         for (int i = 0; i < completions.Length; i++)
         {

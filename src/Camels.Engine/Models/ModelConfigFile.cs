@@ -52,12 +52,25 @@ public static class ModelConfigFile
         return JsonText.Of(fields);
     }
 
+    /// <summary>The ids that end an answer: the config's, and those that only the generation_config.json in <paramref name="path"/> names, if it is there.</summary>
+    /// <exception cref="CamelsException">It cannot be read: exit code 3.</exception>
+    public static IReadOnlyList<int> EosIds(string path, ModelConfig config)
+    {
+        if (!File.Exists(path))
+        {
+            return config.EosIds;
+        }
+
+        using JsonDocument document = StrictJson.ReadObject(path, MaximumBytes);
+        return [.. config.EosIds.Union(GenerationEosIds(document, path, config))];
+    }
+
     /// <summary>The generation_config.json in <paramref name="path"/>, changed only where it does not end at each of the config's ids.</summary>
     /// <exception cref="CamelsException">It cannot be read: exit code 3.</exception>
     public static byte[] GenerationJson(string path, ModelConfig config)
     {
         using JsonDocument document = StrictJson.ReadObject(path, MaximumBytes);
-        IReadOnlyList<int> published = ConfigFields.ReadIds(new JsonFields(document.RootElement, path), "eos_token_id", config.VocabularySize, missing: null);
+        IReadOnlyList<int> published = GenerationEosIds(document, path, config);
         if (!config.EosIds.Except(published).Any())
         {
             return StrictJson.ReadBytes(path, MaximumBytes);
@@ -67,6 +80,9 @@ public static class ModelConfigFile
         fields["eos_token_id"] = published.Union(config.EosIds);
         return JsonText.Of(fields);
     }
+
+    private static int[] GenerationEosIds(JsonDocument document, string path, ModelConfig config) =>
+        ConfigFields.ReadIds(new JsonFields(document.RootElement, path), "eos_token_id", config.VocabularySize, missing: null);
 
     // A null is written: transformers has defaults of its own for what is missing.
     private static void AddSpecialTokens(Dictionary<string, object?> fields, ModelConfig config)
