@@ -37,6 +37,9 @@ public sealed class RunFolder : IDisposable
     /// <summary>The folder.</summary>
     public string Path { get; }
 
+    /// <summary>False where it was moved or removed since it was locked: what is written then goes to a new folder of its name.</summary>
+    public bool IsInPlace => File.Exists(Inside(LockName));
+
     /// <summary>The resolved recipe.</summary>
     public string RecipePath => Inside("recipe.yaml");
 

@@ -330,6 +330,11 @@ public sealed class FinetuneRun(Recipe recipe, Device device, bool resume, IRunW
             if (savedAt != loop.Trainer.StepsDone)
             {
                 loop.Log.Flush();
+                if (!loop.Folder.IsInPlace)
+                {
+                    watcher.Note($"warning: {loop.Folder.Path} was moved or removed under the run; step {loop.Trainer.StepsDone} is saved in a new folder of that name, the log is not");
+                }
+
                 _ = loop.Writer.Save(RunState.ToWrite(loop.Trainer, loop.Written(), loop.Origin));
                 savedAt = loop.Trainer.StepsDone;
             }

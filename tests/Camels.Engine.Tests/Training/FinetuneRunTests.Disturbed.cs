@@ -24,6 +24,26 @@ public sealed partial class FinetuneRunTests
     }
 
     [Fact]
+    public void A_run_folder_that_is_moved_is_said()
+    {
+        Recipe recipe = RecipeFor("moved", steps: 2);
+        string moved = Path.Combine(_folder, "moved away");
+        CountingWatcher watcher = new(int.MaxValue)
+        {
+            OnStepped = () =>
+            {
+                if (!Directory.Exists(moved))
+                {
+                    Directory.Move(recipe.Output, moved);
+                }
+            },
+        };
+        RunOutcome outcome = Run(recipe, resume: false, watcher, Device.OpenCpu(threads: 2));
+        Assert.True(Directory.Exists(outcome.ModelPath));
+        Assert.Contains(watcher.Notes, note => note.StartsWith($"warning: {recipe.Output} was moved or removed under the run", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public void What_is_saved_has_its_tokenizer_though_the_models_folder_is_gone()
     {
         Recipe recipe = RecipeFor("gone", steps: 3);
