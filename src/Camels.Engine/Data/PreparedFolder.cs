@@ -80,6 +80,7 @@ internal sealed class PreparedFolder : IDisposable
                 && (hasTrain || PreparedManifest.HasOwnKeys(Path)));
     }
 
+    // The file stays: while it is removed, who has opened it already would lock a file that the next one no longer finds.
     private FileStream Lock(Action waiting, CancellationToken cancellation)
     {
         Directory.CreateDirectory(Parent);
@@ -88,8 +89,7 @@ internal sealed class PreparedFolder : IDisposable
             cancellation.ThrowIfCancellationRequested();
             try
             {
-                return new FileStream(
-                    Beside("lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, bufferSize: 1, FileOptions.DeleteOnClose);
+                return new FileStream(Beside("lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
             }
             catch (IOException failure) when (FileLock.IsTaken(failure))
             {

@@ -305,7 +305,7 @@ public sealed class DataPreparationTests : IDisposable
         PreparationSettings large = new() { Sources = [new("alpaca", _folder.Write("alpaca.json", Alpaca(2000)))] };
         DataPreparation.Prepare(small, _tokenizer, output).Dispose();
         Fails(ExitCode.RunFailed, () => DataPreparation.Prepare(large, _tokenizer, output), "cannot be written");
-        Assert.Equal(["prepared"], Directory.EnumerateFileSystemEntries(disk.Path).Select(Path.GetFileName));
+        Assert.Equal(["prepared"], EntriesOf(disk.Path));
         using PreparedData old = PreparedData.Open(output);
         Assert.Equal(1, old.Rows);
     }
@@ -360,7 +360,11 @@ public sealed class DataPreparationTests : IDisposable
     private PreparationResult Prepare(string path, PreparationSettings settings) =>
         DataPreparation.Prepare(settings with { Sources = [new DataSource("messages", path)] }, _tokenizer, Output);
 
-    private string[] Entries() => [.. Directory.EnumerateFileSystemEntries(_folder.Path).Select(entry => Path.GetFileName(entry)).Order(StringComparer.Ordinal)];
+    // The lock stays.
+    private static string[] EntriesOf(string folder) =>
+        [.. Directory.EnumerateFileSystemEntries(folder).Select(entry => Path.GetFileName(entry)).Where(name => name != ".prepared.lock").Order(StringComparer.Ordinal)];
+
+    private string[] Entries() => EntriesOf(_folder.Path);
 
     private static List<string> Texts(PreparedData data)
     {

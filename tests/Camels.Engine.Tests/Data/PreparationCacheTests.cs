@@ -69,6 +69,7 @@ public sealed class PreparationCacheTests : IDisposable
         }
 
         (await second).Dispose();
+        Assert.True(File.Exists(_folder[".prepared.lock"]), "whoever opened the lock before it was removed would hold another one than the next");
         Assert.Equal("waiting for another process that prepares the same data", stages[0]);
         Assert.Single(stages, stages[0]);
     }
@@ -129,7 +130,7 @@ public sealed class PreparationCacheTests : IDisposable
 
         Fails(ExitCode.Usage, () => Prepare(_settings), "not a folder of prepared data");
         Assert.True(File.Exists(mine));
-        Assert.Empty(Directory.EnumerateFiles(_folder.Path, ".*"));
+        Assert.Equal([".prepared.lock"], Directory.EnumerateFileSystemEntries(_folder.Path, ".*").Select(entry => Path.GetFileName(entry)));
     }
 
     [Fact]
