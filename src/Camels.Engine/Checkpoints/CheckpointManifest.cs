@@ -13,29 +13,18 @@ namespace Camels.Engine.Checkpoints;
 /// <param name="Base">The key of what a run takes from its model's folder at every start: the config, and weights where some are frozen.</param>
 public sealed record CheckpointOrigin(string Device, string KernelPath, string InstructionSet, string Recipe, string Data, string Base);
 
-/// <summary>manifest.json of a checkpoint: written last, it lists every other file with its length and SHA-256.</summary>
+/// <summary>manifest.json of a checkpoint: written last, it lists every other file with its length and SHA-256, and holds its own.</summary>
 public sealed record CheckpointManifest(long Step, CheckpointOrigin Origin, IReadOnlyList<WrittenFile> Files)
 {
     /// <summary>The file's name in the checkpoint.</summary>
     public const string Name = "manifest.json";
 
-    private const string Format = "camels checkpoint 1";
+    private const string Format = "camels checkpoint 2";
     private const long MaximumBytes = 100_000_000;
     private const long LargestNumber = 1L << 53;
 
     /// <summary>The bytes of manifest.json.</summary>
-    public byte[] ToJson() => JsonText.Of(new
-    {
-        Format,
-        Step,
-        Origin.Device,
-        Origin.KernelPath,
-        Origin.InstructionSet,
-        Origin.Recipe,
-        Origin.Data,
-        Origin.Base,
-        Files,
-    });
+    public byte[] ToJson() => ToJson(Digest());
 
     /// <summary>Reads the manifest of a checkpoint.</summary>
     /// <exception cref="CamelsException">It is missing or malformed: exit code 3.</exception>
@@ -48,8 +37,10 @@ public sealed record CheckpointManifest(long Step, CheckpointOrigin Origin, IRea
         CheckpointOrigin origin = new(
             fields.RequiredText("device"), fields.RequiredText("kernel_path"), fields.RequiredText("instruction_set"), fields.RequiredText("recipe"),
             fields.RequiredText("data"), fields.RequiredText("base"));
-        return new CheckpointManifest(
-            fields.Integer64("step", 0, LargestNumber), origin, [.. fields.Objects("files").Select(ReadFile)]);
+        CheckpointManifest manifest = new(fields.Integer64("step", 0, LargestNumber), origin, [.. fields.Objects("files").Select(ReadFile)]);
+        string digest = manifest.Digest();
+        fields.Require("sha256", fields.RequiredText("sha256") == digest, $"\"{digest}\", the SHA-256 of the rest");
+        return manifest;
     }
 
     /// <summary>The files of training state.</summary>
@@ -87,6 +78,23 @@ public sealed record CheckpointManifest(long Step, CheckpointOrigin Origin, IRea
             return $"{file.Path} cannot be read: {problem.Message.ReplaceLineEndings(" ")}";
         }
     }
+
+    // Of everything else in the file: a flipped bit in the recipe must not look like a recipe that somebody changed.
+    private string Digest() => Convert.ToHexStringLower(SHA256.HashData(ToJson("")));
+
+    private byte[] ToJson(string sha256) => JsonText.Of(new
+    {
+        Format,
+        Step,
+        Origin.Device,
+        Origin.KernelPath,
+        Origin.InstructionSet,
+        Origin.Recipe,
+        Origin.Data,
+        Origin.Base,
+        Files,
+        Sha256 = sha256,
+    });
 
     private static WrittenFile ReadFile(JsonFields fields)
     {

@@ -164,7 +164,7 @@ public class TrainingStateTests
     }
 
     [Theory]
-    [InlineData("\"format\": \"camels checkpoint 1\"", "\"format\": \"other\"", "format is \"other\"")]
+    [InlineData("\"format\": \"camels checkpoint 2\"", "\"format\": \"other\"", "format is \"other\"")]
     [InlineData("model/config.json", "../config.json", "path is \"../config.json\"")]
     [InlineData("model/config.json", "/etc/passwd", "path is \"/etc/passwd\"")]
     [InlineData("model/config.json", "a/./b", "path is")]
@@ -179,6 +179,34 @@ public class TrainingStateTests
         File.WriteAllText(manifest, changed);
         CamelsException refused = Assert.Throws<CamelsException>(() => TrainingState.Open(path));
         Assert.Contains(refusal, refused.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void AnyDamagedBitOfAManifestIsNoticed()
+    {
+        using TemporaryFolder folder = new();
+        string path = new CheckpointWriter(folder.Path, keep: 1).Save(Checkpoint(1));
+        string manifest = Path.Combine(path, CheckpointManifest.Name);
+        byte[] written = File.ReadAllBytes(manifest);
+        int unnoticed = 0;
+        for (int bit = 0; bit < 8 * written.Length; bit++)
+        {
+            byte[] damaged = [.. written];
+            damaged[bit / 8] ^= (byte)(1 << (bit % 8));
+            File.WriteAllBytes(manifest, damaged);
+            try
+            {
+                // Only white space can have become another, which changes nothing that is read.
+                Assert.Equal(written, CheckpointManifest.Read(path).ToJson());
+                unnoticed++;
+            }
+            catch (CamelsException refused)
+            {
+                Assert.Equal(ExitCode.BadInput, refused.Code);
+            }
+        }
+
+        Assert.InRange(unnoticed, 0, 8 * written.Count(b => b is (byte)' ' or (byte)'\n'));
     }
 
     [Fact]
