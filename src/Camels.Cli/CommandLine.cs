@@ -84,10 +84,16 @@ internal static class CommandLine
 
         string wrong = command.Subcommands.Count > 0
             ? $"unknown verb {arguments.UnmatchedTokens[0]}{Suggestion.For(arguments.UnmatchedTokens[0], command.Subcommands.Select(verb => verb.Name))}"
-            : arguments.Errors[0].Message.ReplaceLineEndings(" ");
+            : Describe(arguments.Errors[0]);
         Tell(invocation.Error, $"camels: {wrong}\nsee {path} --help");
         return ExitCode.Usage;
     }
+
+    // The library names the types of .NET.
+    private static string Describe(ParseError problem) => problem.SymbolResult is OptionResult { Tokens: [.., Token given], Option: Option option }
+        && problem.Message.Contains(option.ValueType.ToString(), StringComparison.Ordinal)
+            ? $"{option.Name} {given.Value} is no whole number{(option.ValueType == typeof(ulong) ? " of at least 0" : "")} in range"
+            : problem.Message.ReplaceLineEndings(" ");
 
     private static ExitCode Explain(Exception failure, bool isVerbose, TextWriter error)
     {

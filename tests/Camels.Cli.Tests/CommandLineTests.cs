@@ -14,6 +14,10 @@ public sealed class CommandLineTests
     [InlineData("doctor --jsno", "'--jsno'", "see camels doctor --help")]
     [InlineData("doctor @file", "'@file'", "see camels doctor --help")]
     [InlineData("generate --model m --prompts p --output o --temperature 0,7", "--temperature 0,7 is no number", "see camels generate --help")]
+    [InlineData("generate --model m --prompts p --output o --seed -1", "--seed -1 is no whole number of at least 0", "see camels generate --help")]
+    [InlineData("generate --model m --prompts p --output o --samples 1.5", "--samples 1.5 is no whole number", "see camels generate --help")]
+    [InlineData("bench kernels --threads 9999999999", "--threads 9999999999 is no whole number", "see camels bench kernels --help")]
+    [InlineData("inspect d --example x", "--example x is no whole number", "see camels inspect --help")]
     [InlineData("generate --model m --prompts p --output o --top-p 1,", "--top-p 1, is no number", "see camels generate --help")]
     public void Wrong_usage_is_two_lines_and_exit_2(string arguments, string wrong, string remedy)
     {

@@ -158,11 +158,15 @@ public sealed class RunVerbTests
         (ExitCode code, _, string error) = small.Run("prepare", "--recipe", recipe, "--tokenizer", small.Tokenizer);
         Assert.Equal(ExitCode.Usage, code);
         Assert.Contains("--output", error, StringComparison.Ordinal);
-        (code, _, error) = small.Run(
-            "prepare", "--data", $"messages={small.Data}", "--tokenizer", small.Tokenizer, "--model", small.Model, "--output", small.Output);
-        Assert.Equal(ExitCode.Usage, code);
-        Assert.Contains("--model exclude each other", error, StringComparison.Ordinal);
-        Assert.False(Path.Exists(small.Output));
+        foreach (string[] model in (string[][])[["--model", small.Model], ["--set", $"model.path={small.Model}"]])
+        {
+            (code, _, error) = small.Run(
+                ["prepare", "--data", $"messages={small.Data}", "--tokenizer", small.Tokenizer, "--output", small.Output, .. model]);
+            Assert.Equal(ExitCode.Usage, code);
+            Assert.Contains($"--model {small.Model} exclude each other", error, StringComparison.Ordinal);
+            Assert.False(Path.Exists(small.Output));
+        }
+
         string prepared = Path.Combine(small.Root, "prepared");
         Assert.Equal(ExitCode.Done, small.Run("prepare", "--recipe", recipe, "--tokenizer", small.Tokenizer, "--output", prepared).Code);
         Assert.True(File.Exists(Path.Combine(prepared, "train.ids")));

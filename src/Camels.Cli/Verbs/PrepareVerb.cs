@@ -41,17 +41,17 @@ internal sealed class PrepareVerb : Verb
     // Without a model: the tokenizer alone decides the tokens, and the folder is the user's.
     private PreparationResult PrepareFolder(ParseResult arguments, string tokenizer, RunScreen watcher, CancellationToken stop)
     {
-        if (IsGiven(arguments, RecipeOptions.ModelFlag))
-        {
-            throw CamelsException.Usage($"--tokenizer {tokenizer} and {RecipeOptions.ModelFlag} exclude each other: a model has a tokenizer of its own; give one of them");
-        }
-
         if (IsGiven(arguments, RecipeOptions.RecipeFlag) && !IsGiven(arguments, RecipeOptions.OutputFlag))
         {
             throw CamelsException.Usage($"--tokenizer beside {RecipeOptions.RecipeFlag} needs {RecipeOptions.OutputFlag}, the folder of the prepared data: the recipe's is for the run");
         }
 
         Recipe recipe = _recipe.Read(arguments, RecipeOverride.FromFlag("--tokenizer", "model.path", tokenizer));
+        if (recipe.Model.Path != tokenizer)
+        {
+            throw CamelsException.Usage($"--tokenizer {tokenizer} and {RecipeOptions.ModelFlag} {recipe.Model.Path} exclude each other: a model has a tokenizer of its own; give one of them");
+        }
+
         string config = Path.Combine(tokenizer, ModelConfigFile.Name);
         int context = File.Exists(config) ? ModelConfigFile.Read(config).MaximumPositions : int.MaxValue;
         return DataPreparation.Prepare(

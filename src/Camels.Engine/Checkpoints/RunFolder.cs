@@ -212,7 +212,26 @@ public sealed class RunFolder : IDisposable
         }
         catch (Exception problem) when (problem is IOException or UnauthorizedAccessException)
         {
-            throw Unwritable(Path, problem);
+            if (!OverwriteStatus(json))
+            {
+                throw Unwritable(Path, problem);
+            }
+        }
+    }
+
+    // A full disk has no room for another file, but that of the status has its block: "failed" is of most use there.
+    private bool OverwriteStatus(byte[] json)
+    {
+        try
+        {
+            using FileStream status = new(Inside(StatusName), FileMode.Open, FileAccess.Write, FileShare.Read, bufferSize: 0);
+            status.Write(json);
+            status.SetLength(json.Length);
+            return true;
+        }
+        catch (Exception problem) when (problem is IOException or UnauthorizedAccessException)
+        {
+            return false;
         }
     }
 

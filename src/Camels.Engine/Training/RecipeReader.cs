@@ -256,6 +256,12 @@ public static class RecipeReader
                 $"{section.Place("clip_value")}: training.clip_value is {training.ClipValue}, which only optimizer: sgd takes; adamw takes clip_norm");
         }
 
+        if (training.MinLearningRateRatio > 0 && schedule == ScheduleKind.Constant)
+        {
+            throw CamelsException.Usage(
+                $"{section.Place("min_learning_rate_ratio")}: training.min_learning_rate_ratio is {training.MinLearningRateRatio}, but schedule: constant never falls");
+        }
+
         return training.WarmupSteps > training.Steps
             ? throw CamelsException.Usage(
                 $"{section.Place("warmup_steps")}: training.warmup_steps is {training.WarmupSteps}, more than the {training.Steps} steps of the run")

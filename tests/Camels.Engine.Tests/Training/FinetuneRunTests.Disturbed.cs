@@ -1,3 +1,5 @@
+using System.Text.Json.Nodes;
+using Camels.Engine.Tests.Checkpoints;
 using Camels.Engine.Training;
 using Camels.Kernels;
 using Xunit;
@@ -21,6 +23,19 @@ public sealed partial class FinetuneRunTests
         _ = Run(recipe with { Training = recipe.Training with { Steps = 5 } }, resume: true, watcher, Device.OpenCpu(threads: 2));
         Assert.Equal(warnings, watcher.Notes.Count(note => note.EndsWith("log.jsonl has lost its lines after step 2; the run goes on after step 4", StringComparison.Ordinal)));
         Assert.Equal(third.Length > 0 ? [lines[0], lines[1], third, lines[3]] : lines[..2], File.ReadAllLines(log)[..^1]);
+    }
+
+    [TmpfsFact]
+    public void A_run_whose_disk_fills_up_ends_as_failed_and_its_status_says_so()
+    {
+        using Tmpfs disk = new(megabytes: 8);
+        Recipe recipe = RecipeFor("full", steps: 40) with { Output = Path.Combine(disk.Path, "run") };
+        CountingWatcher watcher = new(int.MaxValue) { OnStepped = () => Fill(Path.Combine(disk.Path, "others")) };
+        CamelsException failure = Assert.Throws<CamelsException>(() => Run(recipe, resume: false, watcher, Device.OpenCpu(threads: 2)));
+        Assert.Equal(ExitCode.RunFailed, failure.Code);
+        Assert.StartsWith($"{Path.Combine(recipe.Output, "log.jsonl")}: cannot be written", failure.Message, StringComparison.Ordinal);
+        JsonNode status = JsonNode.Parse(File.ReadAllText(Path.Combine(recipe.Output, "status.json")))!;
+        Assert.Equal(("failed", failure.Message), ((string?)status["state"], (string?)status["message"]));
     }
 
     [Fact]
@@ -61,5 +76,21 @@ public sealed partial class FinetuneRunTests
         RunOutcome outcome = Run(recipe, resume: false, watcher, Device.OpenCpu(threads: 2));
         Assert.Contains("tokenizer.json", names);
         Assert.Empty(names.Except(Directory.EnumerateFiles(outcome.ModelPath!).Select(file => Path.GetFileName(file))));
+    }
+
+    private static void Fill(string path)
+    {
+        using FileStream file = new(path, FileMode.Append, FileAccess.Write, FileShare.Read, bufferSize: 0);
+        try
+        {
+            while (true)
+            {
+                file.Write(new byte[4096]);
+            }
+        }
+        catch (IOException)
+        {
+            // The disk is full.
+        }
     }
 }

@@ -142,6 +142,7 @@ public sealed class RecipeTests
     [InlineData("training: [1]", "r.yaml:4", "training", "a list", "a section of keys")]
     [InlineData("training: {epochs: 1, steps: 5}", "r.yaml:4", "training.epochs", "training.steps", "one of them")]
     [InlineData("training: {warmup_ratio: 0.1, warmup_steps: 5}", "r.yaml:4", "training.warmup_ratio", "training.warmup_steps", "one of them")]
+    [InlineData("training: {schedule: constant, min_learning_rate_ratio: 0.1}", "r.yaml:4", "training.min_learning_rate_ratio", "0.1", "never falls")]
     [InlineData("training: {steps: 4, warmup_steps: 5}", "r.yaml:4", "training.warmup_steps", "5", "4 steps")]
     [InlineData("precision: fp8", "r.yaml:4", "precision", "fp8", "bf16 | fp16 | fp32")]
     [InlineData("training: {loss_scale: {initial_exponent: 61}}", "r.yaml:4", "training.loss_scale.initial_exponent", "61", "from 0 to 60")]
