@@ -53,7 +53,7 @@ internal static class RowPermutation
     public static int Apply(ulong seed, long epoch, int index, int count)
     {
         int halfBits = Math.Max(1, (BitOperations.Log2((uint)Math.Max(1, count - 1)) + 2) / 2);
-        ulong key = SplitMix64.Mix(SplitMix64.Mix(seed) ^ (ulong)epoch);
+        ulong key = RandomBits.Mix(RandomBits.Mix(seed) ^ (ulong)epoch);
         uint value = (uint)index;
         do
         {
@@ -71,7 +71,7 @@ internal static class RowPermutation
         uint right = value & mask;
         for (uint round = 0; round < Rounds; round++)
         {
-            uint scrambled = (uint)SplitMix64.Mix(key ^ ((ulong)round << 32) ^ right) & mask;
+            uint scrambled = (uint)RandomBits.Mix(key ^ ((ulong)round << 32) ^ right) & mask;
             (left, right) = (right, left ^ scrambled);
         }
 

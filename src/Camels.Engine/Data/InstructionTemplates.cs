@@ -101,5 +101,5 @@ public static class InstructionTemplates
     }
 
     // 0 to 99.
-    private static int Draw(ulong seed, string dataset, long index) => (int)Math.BigMul(SplitMix64.Hash(seed, dataset, index), 100, out _);
+    private static int Draw(ulong seed, string dataset, long index) => (int)Math.BigMul(RandomBits.Of(seed, dataset, index), 100, out _);
 }

@@ -14,8 +14,8 @@ internal sealed class MinHash
 
     private const int RunWords = 5;
 
-    private static readonly uint[] _multipliers = [.. Enumerable.Range(0, Length).Select(k => (uint)SplitMix64.Mix((ulong)k) | 1)];
-    private static readonly uint[] _offsets = [.. Enumerable.Range(0, Length).Select(k => (uint)(SplitMix64.Mix((ulong)k + Length) >> 32))];
+    private static readonly uint[] _multipliers = [.. Enumerable.Range(0, Length).Select(k => (uint)RandomBits.Mix((ulong)k) | 1)];
+    private static readonly uint[] _offsets = [.. Enumerable.Range(0, Length).Select(k => (uint)(RandomBits.Mix((ulong)k + Length) >> 32))];
 
     private readonly List<uint> _words = [];
     private readonly uint[] _least = new uint[Length];

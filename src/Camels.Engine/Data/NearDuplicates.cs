@@ -77,7 +77,7 @@ internal sealed class NearDuplicates
         ReadOnlySpan<ushort> value = signature.Slice(band * BandPlaces, BandPlaces);
         ulong bits = MemoryMarshal.Read<ulong>(MemoryMarshal.AsBytes(value));
         int[] slots = _slots[band];
-        int at = (int)(SplitMix64.Mix(bits) & (ulong)(slots.Length - 1));
+        int at = (int)(RandomBits.Mix(bits) & (ulong)(slots.Length - 1));
         while (slots[at] != 0 && !Stored(slots[at] - 1).Slice(band * BandPlaces, BandPlaces).SequenceEqual(value))
         {
             at = (at + 1) & (slots.Length - 1);

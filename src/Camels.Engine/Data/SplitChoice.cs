@@ -51,7 +51,7 @@ internal sealed class SplitChoice(PreparationSettings settings, OpenedSource[] s
             {
                 if (IsFirstOfConversation(documents, end))
                 {
-                    keys.Add((SplitMix64.Mix(SplitMix64.Mix(settings.Seed) ^ (ulong)documents[end].ContentHash), keys.Count));
+                    keys.Add((RandomBits.Mix(RandomBits.Mix(settings.Seed) ^ (ulong)documents[end].ContentHash), keys.Count));
                 }
             }
 

@@ -41,7 +41,7 @@ internal static class TextWords
         ulong hash = (ulong)words.Length;
         foreach (uint word in words)
         {
-            hash = SplitMix64.Mix(hash ^ word);
+            hash = RandomBits.Mix(hash ^ word);
         }
 
         return hash;

@@ -1,4 +1,3 @@
-using Camels.Engine.Parameters;
 using Camels.Kernels;
 using Camels.Kernels.Ops;
 

@@ -60,7 +60,7 @@ internal static class Cot
     }
 
     private static ulong KeyOf(ulong seed, int file, long record) =>
-        SplitMix64.Hash(seed, string.Create(CultureInfo.InvariantCulture, $"cot {file}"), record);
+        RandomBits.Of(seed, string.Create(CultureInfo.InvariantCulture, $"cot {file}"), record);
 
     // In the tables a line break is the two characters \n, but not in the answer. The answer ends the chain, as FLAN's own templates do it.
     private static Conversation ConversationOf(RecordPlace place, long index, string[] fields)

@@ -112,7 +112,7 @@ internal sealed class SuperNiTask
         }
 
         Instance instance = new(record.Place, _instances, input, output);
-        ulong key = SplitMix64.Hash(_input.Seed, _name, _instances);
+        ulong key = RandomBits.Of(_input.Seed, _name, _instances);
         _keptCharacters += instance.Characters;
         if (_drawn.Count < MostDrawn)
         {
@@ -151,7 +151,7 @@ internal sealed class SuperNiTask
         string series = $"{_name} demonstrations {instance.Number}";
         return _positive.Count <= Demonstrations
             ? _positive
-            : _positive.Select((example, number) => (example, Key: SplitMix64.Hash(_input.Seed, series, number)))
+            : _positive.Select((example, number) => (example, Key: RandomBits.Of(_input.Seed, series, number)))
                 .OrderBy(item => item.Key)
                 .Take(Demonstrations)
                 .Select(item => item.example);
