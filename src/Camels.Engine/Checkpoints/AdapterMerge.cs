@@ -40,7 +40,7 @@ public static class AdapterMerge
     }
 
     // Elements from any place on: an element is one row of B times one column of A.
-    private static TensorSource SumOf(StoredTensor weight, double[] a, double[] b, double scale, int columns, DType storedAs)
+    private static ByteSource SumOf(StoredTensor weight, double[] a, double[] b, double scale, int columns, DType storedAs)
     {
         int rank = a.Length / columns;
         return (byteOffset, bytes) =>

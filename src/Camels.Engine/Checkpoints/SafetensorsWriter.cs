@@ -26,7 +26,7 @@ public static class SafetensorsWriter
         file.Append(Header(ordered));
         foreach (TensorToWrite tensor in ordered)
         {
-            file.Append(tensor);
+            file.Append(tensor.ByteCount, tensor.Source);
         }
 
         file.Finish();

@@ -4,17 +4,12 @@ using Camels.Kernels;
 
 namespace Camels.Engine.Checkpoints;
 
-/// <summary>Gives the next bytes of a tensor: called with offsets that follow each other, from 0, until every byte has been asked for.</summary>
-/// <param name="byteOffset">Where the bytes lie in the tensor as it is written; a multiple of the element's size.</param>
-/// <param name="bytes">To be filled entirely; a whole number of elements.</param>
-public delegate void TensorSource(long byteOffset, Span<byte> bytes);
-
 /// <summary>A tensor that is to be written, and where its bytes come from. Nothing is copied until it is written.</summary>
 /// <param name="Name">Its name.</param>
 /// <param name="Type">The type of its elements in the file.</param>
 /// <param name="Shape">Its sizes; empty for a scalar.</param>
-/// <param name="Source">Gives its bytes.</param>
-public sealed record TensorToWrite(string Name, StoredType Type, long[] Shape, TensorSource Source)
+/// <param name="Source">Gives its bytes, a whole number of elements at a time.</param>
+public sealed record TensorToWrite(string Name, StoredType Type, long[] Shape, ByteSource Source)
 {
     /// <summary>The number of its elements.</summary>
     public long ElementCount => Shape.Aggregate(1L, (product, size) => checked(product * size));

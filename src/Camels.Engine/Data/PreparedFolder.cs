@@ -1,5 +1,3 @@
-using Camels.Kernels.Interop;
-
 namespace Camels.Engine.Data;
 
 /// <summary>
@@ -9,8 +7,6 @@ namespace Camels.Engine.Data;
 internal sealed class PreparedFolder : IDisposable
 {
     private readonly FileStream _lock;
-    private readonly string _partial;
-    private readonly string _replaced;
 
     /// <summary>Waits for the lock. A folder of something else is exit code 2, an unwritable place 5.</summary>
     /// <param name="path">The folder.</param>
@@ -19,8 +15,6 @@ internal sealed class PreparedFolder : IDisposable
     public PreparedFolder(string path, Action waiting, CancellationToken cancellation)
     {
         Path = System.IO.Path.TrimEndingDirectorySeparator(System.IO.Path.GetFullPath(path));
-        _partial = Beside("partial");
-        _replaced = Beside("replaced");
         _lock = Guarded(() => Lock(waiting, cancellation));
         try
         {
@@ -46,22 +40,12 @@ internal sealed class PreparedFolder : IDisposable
     public bool Holds(string key) => HasManifest && PreparedManifest.IsCurrent(Path) && PreparedManifest.Read(Path).Key == key;
 
     /// <summary>Lets <paramref name="write"/> fill a new folder beside this one, which then takes its place; a failure leaves no trace.</summary>
-    public TResult Replace<TResult>(Func<string, TResult> write) => Guarded(() =>
+    public TResult Replace<TResult>(Func<string, TResult> write)
     {
-        DeleteIfThere(_partial);    // left by a process that was killed
-        try
-        {
-            Directory.CreateDirectory(_partial);
-            TResult result = write(_partial);
-            DiskFlush.Folder(_partial);
-            TakePlace();
-            return result;
-        }
-        finally
-        {
-            DeleteIfThere(_partial);
-        }
-    });
+        TResult? result = default;
+        AtomicFolder.Write(Path, neededBytes: 0, replace: true, folder => result = write(folder.Path));
+        return result!;
+    }
 
     public void Dispose() => _lock.Dispose();
 
@@ -89,7 +73,7 @@ internal sealed class PreparedFolder : IDisposable
             cancellation.ThrowIfCancellationRequested();
             try
             {
-                return new FileStream(Beside("lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+                return new FileStream(System.IO.Path.Combine(Parent, $".{System.IO.Path.GetFileName(Path)}.lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
             }
             catch (IOException failure) when (FileLock.IsTaken(failure))
             {
@@ -103,21 +87,6 @@ internal sealed class PreparedFolder : IDisposable
         }
     }
 
-    private void TakePlace()
-    {
-        DeleteIfThere(_replaced);
-        if (Directory.Exists(Path))
-        {
-            Directory.Move(Path, _replaced);
-        }
-
-        Directory.Move(_partial, Path);
-        DiskFlush.Folder(Parent);
-        DeleteIfThere(_replaced);
-    }
-
-    private string Beside(string suffix) => System.IO.Path.Combine(Parent, $".{System.IO.Path.GetFileName(Path)}.{suffix}");
-
     private T Guarded<T>(Func<T> write)
     {
         try
@@ -127,14 +96,6 @@ internal sealed class PreparedFolder : IDisposable
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {
             throw CamelsException.RunFailed($"{Path}: cannot be written: {failure.Message}", failure);
-        }
-    }
-
-    private static void DeleteIfThere(string folder)
-    {
-        if (Directory.Exists(folder))
-        {
-            Directory.Delete(folder, recursive: true);
         }
     }
 }

@@ -81,7 +81,7 @@ public class CheckpointCheckTests
         Assert.Equal("32000 ids, the model has 512", report.Lines.Single(line => line.WasMade && !line.Held).Note);
     }
 
-    private static TensorSource OneValue(float value) => (offset, bytes) =>
+    private static ByteSource OneValue(float value) => (offset, bytes) =>
     {
         bytes.Clear();
         if (offset == 0)

@@ -1,10 +1,15 @@
 using System.Security.Cryptography;
 using Camels.Kernels.Interop;
 
-namespace Camels.Engine.Checkpoints;
+namespace Camels.Engine;
 
 /// <summary>A file that was written: its path relative to the folder (with slashes), length and SHA-256 (lower-case hex).</summary>
 public sealed record WrittenFile(string Path, long Bytes, string Sha256);
+
+/// <summary>Gives the next bytes of what is written: called with offsets that follow each other, from 0, until every byte has been asked for.</summary>
+/// <param name="byteOffset">Where they lie in the whole; a multiple of 4 MiB.</param>
+/// <param name="bytes">To be filled entirely.</param>
+public delegate void ByteSource(long byteOffset, Span<byte> bytes);
 
 /// <summary>A new file, written from start to end, digested on the way and flushed to the disk when finished.</summary>
 public sealed class FileToWrite : IDisposable
@@ -33,15 +38,15 @@ public sealed class FileToWrite : IDisposable
         Write(bytes);
     }
 
-    /// <summary>Appends a tensor, chunk by chunk; one chunk is digested while the next is made.</summary>
-    public void Append(TensorToWrite tensor)
+    /// <summary>Appends what <paramref name="source"/> gives, chunk by chunk; one chunk is digested while the next is made.</summary>
+    public void Append(long byteCount, ByteSource source)
     {
-        for (long offset = 0; offset < tensor.ByteCount; offset += ChunkBytes)
+        for (long offset = 0; offset < byteCount; offset += ChunkBytes)
         {
-            int count = (int)Math.Min(ChunkBytes, tensor.ByteCount - offset);
+            int count = (int)Math.Min(ChunkBytes, byteCount - offset);
             Reserve(count);
             byte[] chunk = _filling;
-            tensor.Source(offset, chunk.AsSpan(0, count));
+            source(offset, chunk.AsSpan(0, count));
             _digest.Wait();
             _digest = Task.Run(() => _hash.AppendData(chunk, 0, count));
             (_filling, _digesting) = (_digesting, _filling);

@@ -1,7 +1,7 @@
 using System.Globalization;
 using Camels.Kernels.Interop;
 
-namespace Camels.Engine.Checkpoints;
+namespace Camels.Engine;
 
 /// <summary>
 /// Writes a folder that is there entirely or not at all: under a temporary name beside it, every file and folder flushed to the disk, then
@@ -14,7 +14,7 @@ public static class AtomicFolder
 
     /// <summary>Writes <paramref name="destination"/>.</summary>
     /// <param name="destination">The folder. One that is there and not empty is replaced, if <paramref name="replace"/>.</param>
-    /// <param name="neededBytes">The bytes of all files, for the check of free space before and the message after.</param>
+    /// <param name="neededBytes">The bytes of all files, for the check of free space before and the message after; 0 where they are not known before.</param>
     /// <param name="replace">False: a folder that is there and not empty is refused with exit code 2.</param>
     /// <param name="fill">Writes the files.</param>
     /// <exception cref="CamelsException">The disk is full or not writable: exit code 5; the destination is then as it was.</exception>
@@ -135,7 +135,7 @@ public static class AtomicFolder
         string reason = problem.Message.ReplaceLineEndings(" ");
         string space = Directory.Exists(partial) ? $"{Megabytes(FreeBytes(partial))} free" : "free space unknown";
         return CamelsException.RunFailed(
-            $"cannot write {destination}: {reason} (needed {Megabytes(neededBytes)}, {space}); what was there before is unchanged. "
+            $"cannot write {destination}: {reason} ({(neededBytes > 0 ? $"needed {Megabytes(neededBytes)}, " : "")}{space}); what was there before is unchanged. "
             + "Free space or write to another disk",
             problem);
     }

@@ -1,4 +1,4 @@
-namespace Camels.Engine.Checkpoints;
+namespace Camels.Engine;
 
 /// <summary>Writes the files of a folder that <see cref="AtomicFolder"/> completes, and lists them.</summary>
 public sealed class FolderWriter
