@@ -36,16 +36,20 @@ template <int WIDTH> DEVICE void bring_tile(unsigned int tile, const TensorMap* 
     for (int half = 0; half < WIDTH / 64; half++)
         copy_box(tile + half * GroupShape<WIDTH>::half_bytes, map, place.first_column + 64 * half, place.first_row + first, full);
 }
+// Addresses are computed where they are needed: a thread that copies has few registers.
 template <int WIDTH> DEVICE void bring_keys(unsigned int memory, const KeyPlace& place, int all_keys) {
     typedef GroupShape<WIDTH> S;
+    unsigned int turn = 0;
     #pragma unroll 1
-    for (int first = 0, turn = 0; first < all_keys; first += S::keys, turn++) {
-        int stage = turn % S::stages;
+    for (int first = 0; first < all_keys; first += S::keys, turn++) {
+        unsigned int stage = turn % S::stages;
         unsigned int parity = (turn / S::stages & 1) ^ 1;
-        wait_phase(memory + S::keys_empty + 8 * stage, parity);
-        bring_tile<WIDTH>(memory + S::key_tiles + stage * S::tile_bytes, place.keys, place, first, memory + S::keys_full + 8 * stage);
-        wait_phase(memory + S::values_empty + 8 * stage, parity);
-        bring_tile<WIDTH>(memory + S::value_tiles + stage * S::tile_bytes, place.values, place, first, memory + S::values_full + 8 * stage);
+        unsigned int here = computed_here(memory);
+        wait_phase(here + S::keys_empty + 8 * stage, parity);
+        bring_tile<WIDTH>(here + S::key_tiles + stage * S::tile_bytes, place.keys, place, first, here + S::keys_full + 8 * stage);
+        here = computed_here(memory);
+        wait_phase(here + S::values_empty + 8 * stage, parity);
+        bring_tile<WIDTH>(here + S::value_tiles + stage * S::tile_bytes, place.values, place, first, here + S::values_full + 8 * stage);
     }
 }
 

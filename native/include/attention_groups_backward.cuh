@@ -52,47 +52,42 @@ template <int WIDTH> DEVICE void bring_steps(unsigned int memory, const TensorPa
     arrive_expecting(memory + S::held_full, 2 * S::group_bytes);
     bring_pair<WIDTH>(memory, held, held_column, held_row, memory + S::held_full);
     bring_pair<WIDTH>(memory + S::group_bytes, held, held_column, held_row + 64, memory + S::held_full);
-    int turn = 0;
+    unsigned int turn = 0;
     #pragma unroll 1
     for (int row = steps.first_row; row < steps.end_row; row += S::step)
         #pragma unroll 1
         for (int head = 0; head < steps.heads; head++, turn++) {
-            int stage = turn % S::stages;
-            wait_phase(memory + S::empty + 8 * stage, (turn / S::stages & 1) ^ 1);
-            arrive_expecting(memory + S::full + 8 * stage, S::stage_bytes);
-            bring_pair<WIDTH>(memory + S::step_tiles + stage * S::stage_bytes, walked, steps.first_column + head * WIDTH, row, memory + S::full + 8 * stage);
+            unsigned int here = computed_here(memory);
+            unsigned int stage = turn % S::stages;
+            wait_phase(here + S::empty + 8 * stage, (turn / S::stages & 1) ^ 1);
+            arrive_expecting(here + S::full + 8 * stage, S::stage_bytes);
+            bring_pair<WIDTH>(here + S::step_tiles + stage * S::stage_bytes, walked, steps.first_column + head * WIDTH, row, here + S::full + 8 * stage);
         }
 }
 
-// A warp's part of the stages: what each token of a step takes off its scores, as raise() takes it, and delta. Zeros behind the last token.
+// The part of the stages that two warps have: what each token of a step takes off its scores, as raise() takes it, and delta. Zeros behind the last
+// token. A thread takes one token, because it has few registers.
 template <int WIDTH>
 DEVICE void bring_statistics(unsigned int memory, const float* log_sum_exp, const float* delta, const Heads& h, int first_head, const Steps& steps) {
     typedef BackwardGroupShape<WIDTH> S;
-    int lane = lane_of_warp();
-    int turn = 0;
+    unsigned int turn = 0;
     #pragma unroll 1
     for (int row = steps.first_row; row < steps.end_row; row += S::step)
         #pragma unroll 1
         for (int head = 0; head < steps.heads; head++, turn++) {
-            float shifts[2];
-            float deltas[2];
-            #pragma unroll
-            for (int i = 0; i < 2; i++) {
-                bool is_there = row + lane + 32 * i < steps.end_row;
-                long long place = is_there ? (long long)(row + lane + 32 * i) * h.queries + first_head + head : 0;
-                shifts[i] = either(is_there, -log_sum_exp[place] * logarithm_factor(bf16()), 0.0f);
-                deltas[i] = either(is_there, delta[place], 0.0f);
-            }
-            int stage = turn % S::stages;
-            wait_phase(memory + S::empty + 8 * stage, (turn / S::stages & 1) ^ 1);
-            unsigned int to = memory + S::statistics + stage * 8 * S::step + 4 * lane;
-            #pragma unroll
-            for (int i = 0; i < 2; i++) {
-                store_shared(to + 128 * i, shifts[i]);
-                store_shared(to + 4 * S::step + 128 * i, deltas[i]);
-            }
+            int thread = computed_here(thread_x()) - 32;
+            bool is_there = row + thread < steps.end_row;
+            int place = computed_here(is_there ? (row + thread) * h.queries + first_head + head : 0);
+            float shift = either(is_there, -log_sum_exp[place] * logarithm_factor(bf16()), 0.0f);
+            float of_token = either(is_there, delta[place], 0.0f);
+            unsigned int here = computed_here(memory);
+            unsigned int stage = turn % S::stages;
+            wait_phase(here + S::empty + 8 * stage, (turn / S::stages & 1) ^ 1);
+            unsigned int to = here + S::statistics + stage * 8 * S::step + 4 * thread;
+            store_shared(to, shift);
+            store_shared(to + 4 * S::step, of_token);
             warp_barrier();
-            if (lane == 0) arrive(memory + S::full + 8 * stage);
+            if (lane_of_warp() == 0) arrive(here + S::full + 8 * stage);
         }
 }
 
@@ -155,12 +150,12 @@ DEVICE void keys_backward_groups(
     SHARED_MEMORY(bytes);
     unsigned int memory = shared_address(bytes);
     int key_head = block_y();
-    make_barriers<WIDTH>(memory, 1);
+    make_barriers<WIDTH>(memory, S::step / 32);
     if (thread_x() < 128) {
-        give_registers<32>();
+        give_registers<24>();
         Steps steps = {part.first_token + part.first_row, part.first_token + part.tokens, key_head * h.group * WIDTH, h.group};
         if (thread_x() == 0) bring_steps<WIDTH>(memory, held, key_head * WIDTH, steps.first_row, walked, steps);
-        if (warp_of_block() == 1) bring_statistics<WIDTH>(memory, log_sum_exp, delta, h, key_head * h.group, steps);
+        else if (thread_x() >= 32 && thread_x() < 32 + S::step) bring_statistics<WIDTH>(memory, log_sum_exp, delta, h, key_head * h.group, steps);
         return;
     }
 
@@ -267,7 +262,7 @@ DEVICE void tokens_backward_groups(
     int end = part.first_row + S::held < part.tokens ? part.first_row + S::held : part.tokens;
     make_barriers<WIDTH>(memory, 0);
     if (thread_x() < 128) {
-        give_registers<32>();
+        give_registers<24>();
         if (thread_x() == 0)
             bring_steps<WIDTH>(
                 memory, held, head * WIDTH, part.first_token + part.first_row, walked,

@@ -19,7 +19,6 @@ internal sealed unsafe partial class PtxBlock : IDisposable
 
     // Where warps can run, one in so many turns lands a box instead.
     private const int LandingOdds = 4;
-    private const int MostRegisters = 65_536;
 
     private readonly byte* _memory;
     private readonly PtxWarp[] _warps;
@@ -164,14 +163,16 @@ internal sealed unsafe partial class PtxBlock : IDisposable
         RequireRegisters();
     }
 
-    // 65 536 registers of a multiprocessor, which setmaxnreg divides among the warps.
+    // What the block started with, which setmaxnreg divides anew among its warps.
     private void RequireRegisters()
     {
-        int registers = _warps.Sum(warp => 32 * warp.RegisterLimit);
-        if (registers > MostRegisters)
+        int atStart = PtxChecks.RegistersAtStart(Settings.Program.Entry);
+        int most = 32 * _warps.Length * atStart;
+        int registers = 32 * _warps.Sum(warp => warp.RegisterLimit == 0 ? atStart : warp.RegisterLimit);
+        if (registers > most)
         {
             throw _warps[0].Fail(
-                PtxFault.Deadlock, $"setmaxnreg asks for {registers:N0} registers in all, of which there are {MostRegisters:N0}: it waits for ever");
+                PtxFault.Deadlock, $"setmaxnreg asks for {registers:N0} registers in all, of which the block has {most:N0}: it waits for ever");
         }
     }
 

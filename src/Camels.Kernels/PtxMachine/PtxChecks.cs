@@ -8,6 +8,7 @@ public static class PtxChecks
 {
     private const int RegistersOfMultiprocessor = 65_536;
     private const int MostRegistersOfThread = 255;
+    private const int RegistersGivenAtOnce = 8;
     private const double MostShare = 0.85;
 
     private static readonly Dictionary<string, string> Versions = new() { ["sm_80"] = "7.8", ["sm_90a"] = "8.0" };
@@ -30,14 +31,10 @@ public static class PtxChecks
     }
 
     /// <summary>
-    /// Kernels that keep more registers alive at once than 85 % of what their bounds leave, a line each. The text's order of instructions is
-    /// counted; an assembler may find a better one, and must where this says so.
+    /// Kernels that keep more registers alive at once than 85 % of what their bounds leave, or more than they keep where they give some back, a line
+    /// each. The text's order of instructions is counted; an assembler may find a better one, and must where this says so.
     /// </summary>
-    public static IReadOnlyList<string> CheckRegisters(PtxModule module) => [.. module.Entries
-        .Where(entry => entry.LiveRegisters > MostShare * RegisterCap(entry))
-        .Select(entry => string.Create(
-            System.Globalization.CultureInfo.InvariantCulture,
-            $"{entry.File}:{entry.Line}: {entry.Name} has {entry.LiveRegisters} registers alive at once, of {RegisterCap(entry)} that its bounds leave"))];
+    public static IReadOnlyList<string> CheckRegisters(PtxModule module) => [.. module.Entries.SelectMany(CheckRegisters)];
 
     /// <summary>Compares a kernel's parameters and bounds with what the host passes.</summary>
     /// <returns>What differs, or null.</returns>
@@ -73,8 +70,7 @@ public static class PtxChecks
     /// <summary>Registers that a thread of a kernel may have: what its bounds leave, or what setmaxnreg grants.</summary>
     public static int RegisterCap(PtxEntry entry)
     {
-        int threads = Math.Max(1, entry.MaximumThreads) * entry.MinimumBlocks;
-        int cap = Math.Min(MostRegistersOfThread, RegistersOfMultiprocessor / threads / 8 * 8);
+        int cap = Math.Min(MostRegistersOfThread, RegistersAtStart(entry));
         foreach (PtxStatement statement in entry.Statements)
         {
             if (statement.Opcode.StartsWith("setmaxnreg.inc", StringComparison.Ordinal) && statement.Operands.Length == 1)
@@ -84,6 +80,42 @@ public static class PtxChecks
         }
 
         return cap;
+    }
+
+    /// <summary>
+    /// Registers that each thread of a block starts with where the assembler gives all that the bounds leave, as it does for setmaxnreg. A multiple
+    /// of eight: 168 of 384 threads, so what a block then shares out anew is 64,512 registers, not a multiprocessor's 65,536.
+    /// </summary>
+    internal static int RegistersAtStart(PtxEntry entry)
+    {
+        int registers = RegistersOfMultiprocessor / (Math.Max(1, entry.MaximumThreads) * entry.MinimumBlocks);
+        return Math.Min(MostRegistersOfThread + 1, registers / RegistersGivenAtOnce * RegistersGivenAtOnce);
+    }
+
+    private static IEnumerable<string> CheckRegisters(PtxEntry entry)
+    {
+        string Crowded(int line, int alive, int room, string giver) => string.Create(
+            System.Globalization.CultureInfo.InvariantCulture,
+            $"{entry.File}:{line}: {entry.Name} has {alive} registers alive at once, of {room} that {giver}");
+
+        if (entry.LiveRegisters > MostShare * RegisterCap(entry))
+        {
+            yield return Crowded(entry.Line, entry.LiveRegisters, RegisterCap(entry), "its bounds leave");
+        }
+
+        for (int i = 0; i < entry.Statements.Count; i++)
+        {
+            PtxStatement statement = entry.Statements[i];
+            if (statement.Opcode.StartsWith("setmaxnreg.dec", StringComparison.Ordinal) && statement.Operands.Length == 1)
+            {
+                int kept = (int)Math.Min(statement.Operands[0].Value, MostRegistersOfThread);
+                int alive = entry.Flow.MostAliveBehind(i);
+                if (alive > kept)
+                {
+                    yield return Crowded(statement.Line, alive, kept, "setmaxnreg keeps");
+                }
+            }
+        }
     }
 
     private static IEnumerable<string> CheckModule(PtxModule module)

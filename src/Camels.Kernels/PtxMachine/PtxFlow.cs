@@ -59,9 +59,30 @@ internal sealed class PtxFlow
         return stretch == Stretches.Length ? _entry.Statements.Count : Stretches[stretch].First;
     }
 
+    /// <summary>Registers alive at the worst place that a thread can come to behind <paramref name="statement"/>.</summary>
+    public int MostAliveBehind(int statement)
+    {
+        int own = _stretchOf[statement];
+        int most = MostAlive(statement + 1, Stretches[own].End);
+        HashSet<int> seen = [Stretches.Length];
+        Stack<int> open = new(Stretches[own].Successors);
+        while (open.TryPop(out int stretch))
+        {
+            if (seen.Add(stretch))
+            {
+                most = Math.Max(most, MostAlive(Stretches[stretch].First, Stretches[stretch].End));
+                Stretches[stretch].Successors.ForEach(open.Push);
+            }
+        }
+
+        return most;
+    }
+
     public static bool IsJump(PtxStatement statement) => statement.Name == "bra";
 
     public static bool IsEnd(PtxStatement statement) => statement.Name is "ret" or "exit" or "trap";
+
+    private int MostAlive(int first, int end) => Liveness.AliveAt.Take(first..end).DefaultIfEmpty(0).Max();
 
     private static PtxStretch[] Cut(IReadOnlyList<PtxStatement> statements)
     {

@@ -21,11 +21,15 @@ internal sealed class PtxLiveness
         Solve();
         First = Filled(int.MaxValue);
         Last = Filled(-1);
+        AliveAt = new int[entry.Statements.Count];
         Walk();
     }
 
     /// <summary>32-bit registers alive at the worst place; 64-bit ones count twice, predicates not at all.</summary>
-    public int MostAlive { get; private set; }
+    public int MostAlive => AliveAt.DefaultIfEmpty(0).Max();
+
+    /// <summary>The same for each statement.</summary>
+    public int[] AliveAt { get; }
 
     /// <summary>For each register the first and last statement at which its place is taken; first is int.MaxValue for one never used.</summary>
     public int[] First { get; }
@@ -131,7 +135,7 @@ internal sealed class PtxLiveness
                     Add(alive, register.Index);
                 }
 
-                MostAlive = Math.Max(MostAlive, count);
+                AliveAt[s] = count;
                 foreach (PtxRegister register in _entry.Statements[s].Writes())
                 {
                     count -= Contains(alive, register.Index) ? Weight(register) : 0;
@@ -145,7 +149,7 @@ internal sealed class PtxLiveness
                     Add(alive, register.Index);
                 }
 
-                MostAlive = Math.Max(MostAlive, count);
+                AliveAt[s] = Math.Max(AliveAt[s], count);
             }
 
             TakeAll(_liveIn[i], stretch.First);

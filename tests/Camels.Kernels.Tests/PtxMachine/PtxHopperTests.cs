@@ -29,6 +29,35 @@ public sealed class PtxHopperTests
     [InlineData(32, 0x0500u, 0x0500u)]
     public void Swizzles_permute_address_bits(int bytes, uint address, uint expected) => Assert.Equal(expected, PtxTensorMap.Swizzle(address, bytes));
 
+    [Theory]
+    [InlineData(24, true)]
+    [InlineData(32, false)]
+    public void A_block_shares_out_the_registers_that_it_started_with(int kept, bool suffices)
+    {
+        // 384 threads start with 168 each: 128 x 24 + 256 x 240 is all of it, and less than a multiprocessor has.
+        using PtxRun run = new($$"""
+            {{PtxSnippet.Head}}
+            .visible .entry k()
+            .maxntid 384, 1, 1
+            .minnctapersm 1
+            {
+                .reg .b32 %t;
+                .reg .pred %p;
+                mov.u32 %t, %tid.x;
+                setp.lt.u32 %p, %t, 128;
+                @%p bra $COPIES;
+                setmaxnreg.inc.sync.aligned.u32 240;
+                ret;
+            $COPIES:
+                setmaxnreg.dec.sync.aligned.u32 {{kept}};
+                ret;
+            }
+            """);
+        PtxException? error = (PtxException?)Record.Exception(() => run.Launch("k", new PtxDim(1), new PtxDim(384), sharedBytes: 0));
+        Assert.Equal(suffices, error is null);
+        Assert.Contains(suffices ? "" : "65,536 registers in all, of which the block has 64,512", error?.Message ?? "", StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Descriptors_lead_to_elements()
     {

@@ -71,6 +71,20 @@ public sealed class PtxProductFilesTests
         Assert.Equal(isFine, problems.Count == 0);
     }
 
+    [Theory]
+    [InlineData(24, true)]
+    [InlineData(25, false)]
+    public void Threads_that_give_registers_back_keep_enough(int alive, bool isFine)
+    {
+        IEnumerable<int> registers = Enumerable.Range(0, alive);
+        string body = $".reg .b32 %r<{alive}>;\n"
+            + "setmaxnreg.dec.sync.aligned.u32 24;\n"
+            + string.Concat(registers.Select(i => $"mov.u32 %r{i}, {i};\n"))
+            + string.Concat(registers.Select(i => $"add.s32 %r0, %r0, %r{i};\n"));
+        PtxModule module = PtxModule.Parse(Kernel.Replace("BODY", body, StringComparison.Ordinal), "k.ptx");
+        Assert.Equal(isFine, PtxChecks.CheckRegisters(module).Count == 0);
+    }
+
     [Fact]
     public unsafe void Parameters_are_compared_with_the_call()
     {
