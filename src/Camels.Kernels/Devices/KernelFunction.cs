@@ -45,7 +45,7 @@ internal sealed class KernelFunction
 
         if (sharedBytes > _permittedSharedBytes)
         {
-            _module.PermitSharedBytes(Handle, sharedBytes);
+            _module.PermitSharedBytes(Handle, Name, sharedBytes);
             _permittedSharedBytes = sharedBytes;
         }
     }

@@ -125,6 +125,9 @@ internal sealed unsafe class CudaContext : SafeHandle
     /// <summary>The calling thread's context was changed behind <see cref="MakeCurrent"/>.</summary>
     public static void Forget() => _current = null;
 
+    /// <summary>A property of the GPU.</summary>
+    public int Attribute(CudaDeviceAttribute attribute) => Attribute(Driver, Device, attribute);
+
     /// <summary>Bytes of the GPU's memory that are free and that there are.</summary>
     public (long Free, long Total) Memory()
     {

@@ -71,10 +71,21 @@ internal sealed unsafe class CudaModule : CudaOwned
     }
 
     /// <summary>Permits the kernel so many bytes of dynamic shared memory; without it, 48 KB.</summary>
-    public void PermitSharedBytes(nint function, int bytes)
+    /// <exception cref="NativeException">Missing: this GPU has not so many. Those of A100 and H100 have; others of the same age have 99 KB.</exception>
+    public void PermitSharedBytes(nint function, string name, int bytes)
     {
         Context.MakeCurrent();
-        Driver.cuFuncSetAttribute(function, CudaFunctionAttribute.MaximumDynamicSharedBytes, bytes).ThrowIfFailed(Driver);
+        CudaStatus status = Driver.cuFuncSetAttribute(function, CudaFunctionAttribute.MaximumDynamicSharedBytes, bytes);
+        if (status == CudaStatus.InvalidValue)
+        {
+            int most = Context.Attribute(CudaDeviceAttribute.SharedBytesPerBlockOptIn);
+            throw new NativeException(
+                NativeFailure.Missing,
+                $"{name} needs {bytes:N0} bytes of shared memory in a block, of which this GPU has {most:N0}: take a 16-bit precision, a model with "
+                + "narrower heads, or a GPU like the A100 or the H100", (int)status);
+        }
+
+        status.ThrowIfFailed(Driver, nameof(CudaDriver.cuFuncSetAttribute));
     }
 
     /// <inheritdoc/>

@@ -46,6 +46,20 @@ public class CudaDeviceTests
         Assert.Throws<ArgumentException>(() => add[DType.F64]);
     }
 
+    [Fact]
+    public void A_block_that_needs_more_shared_memory_than_the_gpu_has_is_refused_in_words()
+    {
+        using Device device = Open(RecordingDriver.Create());
+        RecordingDriver.SharedBytes = 101_376;
+        KernelSet add = new("add", "add_forward");
+        device.Stream.Launch(add[DType.F32], new LaunchSize(1, 256, SharedBytes: 101_376), 1L, 2L, 3L, 4L);
+        NativeException refusal = Assert.Throws<NativeException>(
+            () => device.Stream.Launch(add[DType.F32], new LaunchSize(1, 256, SharedBytes: 101_377), 1L, 2L, 3L, 4L));
+        Assert.Equal(NativeFailure.Missing, refusal.Failure);
+        Assert.StartsWith(
+            "add_forward_f32 needs 101,377 bytes of shared memory in a block, of which this GPU has 101,376: ", refusal.Message, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData(1)]
     [InlineData(5_000_001)]         // more than a half of the pinned memory

@@ -27,6 +27,9 @@ internal static unsafe class RecordingDriver
 
     public static long FreeBytes { get; set; }
 
+    /// <summary>The most shared memory of a block.</summary>
+    public static int SharedBytes { get; set; }
+
     public static CudaStatus InitStatus { get; set; }
 
     /// <summary>What the next synchronisation and everything behind it returns.</summary>
@@ -55,6 +58,7 @@ internal static unsafe class RecordingDriver
         Major = 8;
         Minor = 0;
         FreeBytes = 1L << 34;
+        SharedBytes = global::Camels.Kernels.PtxMachine.SharedBytes90;
         InitStatus = CudaStatus.Success;
         StickyStatus = CudaStatus.Success;
         Allocations = LiveBlocks = Launches = ModuleLoads = KeptArguments = 0;
@@ -172,7 +176,13 @@ internal static unsafe class RecordingDriver
 
     [UnmanagedCallersOnly]
     private static CudaStatus DeviceGetAttribute(int* value, CudaDeviceAttribute attribute, int device) => Answer(
-        value, attribute switch { CudaDeviceAttribute.CapabilityMajor => Major, CudaDeviceAttribute.CapabilityMinor => Minor, _ => 100 });
+        value, attribute switch
+        {
+            CudaDeviceAttribute.CapabilityMajor => Major,
+            CudaDeviceAttribute.CapabilityMinor => Minor,
+            CudaDeviceAttribute.SharedBytesPerBlockOptIn => SharedBytes,
+            _ => 100,
+        });
 
     [UnmanagedCallersOnly]
     private static CudaStatus DeviceTotalMem(nuint* bytes, int device)
@@ -289,7 +299,8 @@ internal static unsafe class RecordingDriver
     private static CudaStatus FuncGetAttribute(int* value, CudaFunctionAttribute attribute, nint function) => Answer(value, 0);
 
     [UnmanagedCallersOnly]
-    private static CudaStatus FuncSetAttribute(nint function, CudaFunctionAttribute attribute, int value) => CudaStatus.Success;
+    private static CudaStatus FuncSetAttribute(nint function, CudaFunctionAttribute attribute, int value) =>
+        value <= SharedBytes ? CudaStatus.Success : CudaStatus.InvalidValue;
 
     [UnmanagedCallersOnly]
     private static CudaStatus Launch(
