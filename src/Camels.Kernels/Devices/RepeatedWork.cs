@@ -53,7 +53,7 @@ public sealed class RepeatedWork<TKey>(DeviceStream stream, Action work) : IDisp
         }
         catch
         {
-            queue.EndCapture().Dispose();       // a part of the work
+            queue.AbandonCapture();     // it holds a part of the work
             throw;
         }
 

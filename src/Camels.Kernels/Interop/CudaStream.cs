@@ -76,6 +76,17 @@ internal sealed unsafe class CudaStream : CudaOwned
         return new CudaGraph(Context, graph);
     }
 
+    /// <summary>Ends a recording whose work failed. The driver may have given it up already, which is no news: the failure is under way.</summary>
+    public void AbandonCapture()
+    {
+        Context.MakeCurrent();
+        nint graph;
+        if (Driver.cuStreamEndCapture(handle, &graph) == CudaStatus.Success)
+        {
+            _ = Driver.cuGraphDestroy(graph);
+        }
+    }
+
     /// <inheritdoc/>
     protected override CudaStatus Release(nint handle) => Driver.cuStreamDestroy_v2(handle);
 }

@@ -17,6 +17,7 @@ internal sealed unsafe class PtxDevice(int ordinal, string target, PtxOptions op
     private readonly PtxQueues _queues = new(options.Seed);
     private readonly Lock _gate = new();
     private nint _lastHandle;
+    private int _recorder;      // the thread that records a stream
 
     /// <summary>Its number in the driver's table.</summary>
     public int Ordinal { get; } = ordinal;
@@ -134,12 +135,17 @@ internal sealed unsafe class PtxDevice(int ordinal, string target, PtxOptions op
     /// <summary>Does the work of a stream, or what an event waits for, and whatever else the seed puts in between.</summary>
     public void Synchronize(nint handle)
     {
+        RequireNoCapture("waits");
         object owned = Of<object>(handle);
         _queues.Finish(() => owned is PtxStream stream ? stream.Work.Count == 0 : ((PtxEvent)owned).Mark?.IsPassed ?? true);
     }
 
     /// <summary>Does everything that was given.</summary>
-    public void SynchronizeAll() => _queues.FinishAll();
+    public void SynchronizeAll()
+    {
+        RequireNoCapture("takes memory back");
+        _queues.FinishAll();
+    }
 
     /// <summary>Milliseconds between two events, or -1 where one is not passed.</summary>
     public float Elapsed(nint start, nint end) =>
@@ -148,7 +154,11 @@ internal sealed unsafe class PtxDevice(int ordinal, string target, PtxOptions op
             : -1;
 
     /// <summary>From now on the stream's work is recorded.</summary>
-    public void BeginCapture(nint stream) => Of<PtxStream>(stream).Recording = [];
+    public void BeginCapture(nint stream)
+    {
+        Of<PtxStream>(stream).Recording = [];
+        _recorder = Environment.CurrentManagedThreadId;
+    }
 
     /// <summary>What was recorded, as a graph.</summary>
     public nint EndCapture(nint stream)
@@ -156,6 +166,7 @@ internal sealed unsafe class PtxDevice(int ordinal, string target, PtxOptions op
         PtxStream recorded = Of<PtxStream>(stream);
         List<PtxWork> work = recorded.Recording ?? throw new PtxException(PtxFault.Launch, "the end of a capture that did not begin");
         recorded.Recording = null;
+        _recorder = 0;
         return Share(work);
     }
 
@@ -191,6 +202,15 @@ internal sealed unsafe class PtxDevice(int ordinal, string target, PtxOptions op
             }
 
             return Failure;
+        }
+    }
+
+    /// <summary>Throws where the calling thread records a stream: until the recording ends, a driver lets it neither wait nor allocate.</summary>
+    public void RequireNoCapture(string what)
+    {
+        if (_recorder == Environment.CurrentManagedThreadId)
+        {
+            throw new PtxException(PtxFault.Launch, $"the host {what} while it records a stream, which a driver refuses");
         }
     }
 

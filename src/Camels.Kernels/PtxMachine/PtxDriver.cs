@@ -199,8 +199,9 @@ internal static unsafe partial class PtxDriver
     {
         try
         {
-            *address = _current!.Allocate((long)bytes);
-            return _current.Failure;
+            CudaStatus status = _current!.Run(() => _current.RequireNoCapture("allocates"));
+            *address = status == CudaStatus.Success ? _current.Allocate((long)bytes) : 0;
+            return status;
         }
         catch (OutOfMemoryException)
         {

@@ -73,6 +73,30 @@ public class RepeatedWorkTests
         Assert.Equal([4096f], tensors.Read<float>(y));
     }
 
+    [Theory]
+    [InlineData(true, "waits while it records")]
+    [InlineData(false, "allocates while it records")]
+    public void Work_that_a_driver_cannot_record_is_seen(bool waits, string explanation)
+    {
+        using Device device = Device.OpenEmulated();
+        using TestTensors tensors = new(device);
+        Tensor y = tensors.Of(1f);
+        using RepeatedWork<int> work = new(device.Stream, () =>
+        {
+            Relu.Forward(device.Stream, y: y, x: y);
+            if (waits)
+            {
+                device.Stream.Synchronize();
+            }
+            else
+            {
+                DeviceMemory.AllocateUninitialised(device, 1024).Dispose();
+            }
+        });
+        work.Run(1);
+        Assert.Contains(explanation, Assert.Throws<NativeException>(() => work.Run(1)).Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Memory_that_is_gone_is_seen()
     {
