@@ -169,11 +169,11 @@ internal sealed unsafe partial class PtxRaces
             if (_shared.TryWrite(word, byteMask, out int agent, out uint time, out int otherLane, out int line))
             {
                 RequireKnown(warp, lane, address, isWrite, agent, time, otherLane, line);
-                if (isEngine && !isWrite && agent < _warps && time > _published[agent])
+                if (isEngine && agent < _warps && time > _published[agent])
                 {
                     throw warp.Fail(
-                        PtxFault.Race, $"an engine reads shared address {address}, which {Name(agent, otherLane)} wrote at line {line} without a fence.proxy.async",
-                        lane);
+                        PtxFault.Race, $"an engine {(isWrite ? "writes" : "reads")} shared address {address}, which {Name(agent, otherLane)} wrote at line {line} "
+                        + "without a fence.proxy.async", lane);
                 }
             }
 

@@ -46,6 +46,7 @@ internal unsafe struct PtxTensorMap
         ulong innerBytes = boxColumns * (ulong)elementBytes;
         reason = address % 16 != 0 ? $"the matrix starts at 0x{address:x}, no multiple of 16"
             : strideBytes % 16 != 0 || strideBytes >= 1UL << 40 ? $"rows are {strideBytes} bytes apart, no multiple of 16"
+            : strideBytes < columns * (ulong)elementBytes ? $"rows of {columns} elements are {strideBytes} bytes apart"
             : columns is 0 or > 1UL << 32 || rows is 0 or > 1UL << 32 ? $"a matrix of {rows} x {columns}"
             : boxColumns is 0 or > 256 || boxRows is 0 or > 256 ? $"a box of {boxRows} x {boxColumns}; its sides are 1 to 256"
             : innerBytes % 16 != 0 ? $"rows of a box have {innerBytes} bytes, no multiple of 16"

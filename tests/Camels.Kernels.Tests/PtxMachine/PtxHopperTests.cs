@@ -77,6 +77,7 @@ public sealed class PtxHopperTests
         Assert.NotNull(Encode());
         Assert.Null(Encode(address: 8));
         Assert.Null(Encode(stride: 100));
+        Assert.Null(Encode(stride: 240));
         Assert.Null(Encode(boxRows: 257));
         Assert.Null(Encode(boxColumns: 128));
         static PtxTensorMap? Encode(ulong address = 4096, ulong stride = 256, uint boxColumns = 64, uint boxRows = 64) =>
@@ -109,7 +110,7 @@ public sealed class PtxHopperTests
         return (run.Get<float>(y, rows * columns), expected);
     }
 
-    private static unsafe byte[] Map(PtxRun run, float[,] values)
+    internal static unsafe byte[] Map(PtxRun run, float[,] values)
     {
         int rows = values.GetLength(0);
         int columns = values.GetLength(1);

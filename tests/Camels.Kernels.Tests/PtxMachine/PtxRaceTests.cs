@@ -96,6 +96,41 @@ public sealed class PtxRaceTests
         }
     }
 
+    [Theory]
+    [InlineData("fence.proxy.async.shared::cta;", false)]
+    [InlineData("", true)]
+    public void What_a_thread_wrote_is_overwritten_by_a_box_only_behind_a_fence(string fence, bool races)
+    {
+        string text = $$"""
+            {{PtxSnippet.Head}}
+            .extern .shared .align 1024 .b8 bytes[];
+            .visible .entry snippet(.param .align 64 .b8 snippet_param_0[128])
+            .maxntid 32, 1, 1
+            {
+                .reg .pred %p; .reg .b32 %t, %tile, %barrier, %n; .reg .b64 %w, %map, %s;
+                mov.u32 %t, %tid.x; setp.ne.u32 %p, %t, 0; @%p bra $END;
+                mov.u64 %w, bytes; cvt.u32.u64 %tile, %w; add.s32 %barrier, %tile, 8192;
+                mov.b32 %n, 1; mbarrier.init.shared::cta.b64 [%barrier], %n;
+                fence.mbarrier_init.release.cluster; fence.proxy.async.shared::cta;
+                st.shared.u32 [%tile], %n;
+                {{fence}}
+                mov.b64 %w, snippet_param_0; cvta.param.u64 %map, %w;
+                mov.b32 %n, 8192; mbarrier.arrive.expect_tx.shared::cta.b64 %s, [%barrier], %n;
+                cp.async.bulk.tensor.2d.shared::cluster.global.mbarrier::complete_tx::bytes [%tile], [%map, {%t, %t}], [%barrier];
+            $AGAIN:
+                mbarrier.try_wait.parity.shared::cta.b64 %p, [%barrier], %t;
+                @!%p bra $AGAIN;
+            $END:
+                ret;
+            }
+            """;
+        using PtxRun run = new(text) { Options = new PtxOptions { ChecksRaces = true } };
+        byte[] map = PtxHopperTests.Map(run, new float[64, 64]);
+        PtxException? error = (PtxException?)Record.Exception(() => run.Launch("snippet", new PtxDim(1), new PtxDim(32), 8200, map));
+        Assert.Equal(races ? PtxFault.Race : null, error?.Fault);
+        Assert.Contains(races ? "an engine writes shared address" : "", error?.Message ?? "", StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Blocks_that_write_to_one_place_race()
     {
