@@ -137,6 +137,7 @@ def table(report):
     lines += [
         "## 1. The driver and the kernels", "",
         f"{len(files)} files, {len(facts)} kernels, {kernels.get('compile_seconds', 0):.1f} s to compile; local memory in: {', '.join(local) or 'none'}", ""]
+    lines += [f"- refused: {file['problem']}" for file in files if file.get("problem")]
     lines += [f"- {file['origin']}: {line}" for file in files for line in file.get("complaints", [])]
     lines += ["", "## 2 and 3. Operators", "", "| operator | checks | failed | other bits than the PTX machine | than sm_80's kernels |", "|---|---|---|---|---|"]
     for result in report.get("operators", []):

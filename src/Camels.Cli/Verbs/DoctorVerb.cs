@@ -26,7 +26,15 @@ internal sealed class DoctorVerb() : Verb(
         using CpuWorkers workers = new(cores);
         double copy = CpuCeiling.CopyBytesPerSecond(workers);
         CudaMachine cuda = CudaMachine.Read();
-        GpuReport? gpu = cuda.Problem is null ? GpuReport.Of(Device.OpenCuda()) : null;
+        GpuReport? gpu = null;
+        try
+        {
+            gpu = cuda.Problem is null ? GpuReport.Of(Device.OpenCuda()) : null;
+        }
+        catch (Exception failure) when (failure is NativeException or InsufficientMemoryException)
+        {
+            cuda = cuda with { Problem = failure.Message };     // a GPU that is full or taken is a finding like others
+        }
 
         screen.Table(
             ["what", "here"],
@@ -42,7 +50,7 @@ internal sealed class DoctorVerb() : Verb(
                 ["runtime", $"{RuntimeInformation.FrameworkDescription} on {RuntimeInformation.OSDescription}"],
                 ["device cpu, reference, emulated", "ready"],
                 .. cuda.Gpus.Select(GpuRow),
-                ["device cuda", cuda.Problem ?? $"ready; CUDA driver {cuda.DriverVersion}; {gpu!.Summary}"],
+                ["device cuda", cuda.Problem ?? $"CUDA driver {cuda.DriverVersion}; {gpu!.Summary}"],
             ]);
         foreach (string complaint in gpu?.Complaints ?? [])
         {
@@ -62,7 +70,7 @@ internal sealed class DoctorVerb() : Verb(
             FmaPeakFlopsPerSecondOneCore = peakOfOne,
             FmaPeakFlopsPerSecond = peak,
             CopyBytesPerSecond = copy,
-            Devices = new[] { "cpu", "reference", "emulated" }.Concat(gpu is null ? [] : ["cuda"]),
+            Devices = new[] { "cpu", "reference", "emulated" }.Concat(gpu is { Refused: 0 } ? ["cuda"] : []),
             Cuda = cuda,
             Kernels = gpu?.Files,
         });

@@ -47,6 +47,20 @@ public class CudaDeviceTests
     }
 
     [Fact]
+    public void A_file_that_the_driver_refuses_does_not_hide_the_others()
+    {
+        using Device device = Open(RecordingDriver.Create());
+        RecordingDriver.RefusedLoad = 2;
+        KernelFileFacts[] files = [.. KernelFileFacts.Of(device)];
+        Assert.Equal(KernelImage.FilesFor("sm_80"), files.Select(file => file.Origin.Split('.')[0]));
+        KernelFileFacts refused = Assert.Single(files, file => file.Problem is not null);
+        Assert.Same(files[1], refused);
+        Assert.Empty(refused.Kernels);
+        Assert.StartsWith("the CUDA driver refuses the kernels of add.sm_80.ptx: CUDA_ERROR_OF_TEST", refused.Problem, StringComparison.Ordinal);
+        Assert.All(files.Except([refused]), file => Assert.NotEmpty(file.Kernels));
+    }
+
+    [Fact]
     public void A_block_that_needs_more_shared_memory_than_the_gpu_has_is_refused_in_words()
     {
         using Device device = Open(RecordingDriver.Create());

@@ -43,6 +43,9 @@ internal static unsafe class RecordingDriver
 
     public static int ModuleLoads { get; private set; }
 
+    /// <summary>The number of the load that is refused, from 1; 0 for none.</summary>
+    public static int RefusedLoad { get; set; }
+
     public static uint LastGridX { get; private set; }
 
     /// <summary>The first of the last launch, if they are asked for.</summary>
@@ -61,7 +64,7 @@ internal static unsafe class RecordingDriver
         SharedBytes = global::Camels.Kernels.PtxMachine.SharedBytes90;
         InitStatus = CudaStatus.Success;
         StickyStatus = CudaStatus.Success;
-        Allocations = LiveBlocks = Launches = ModuleLoads = KeptArguments = 0;
+        Allocations = LiveBlocks = Launches = ModuleLoads = RefusedLoad = KeptArguments = 0;
         return new CudaDriver
         {
             cuInit = &Init,
@@ -283,9 +286,8 @@ internal static unsafe class RecordingDriver
     [UnmanagedCallersOnly]
     private static CudaStatus ModuleLoad(nint* module, void* image, uint options, int* names, void** values)
     {
-        ModuleLoads++;
         *module = 0x3000;
-        return CudaStatus.Success;
+        return ++ModuleLoads == RefusedLoad ? CudaStatus.InvalidPtx : CudaStatus.Success;
     }
 
     [UnmanagedCallersOnly]
