@@ -16,14 +16,16 @@ internal sealed class DataFile(string name, Stream stream, Expansion? expansion,
 
     public void Dispose() => stream.Dispose();
 
-    /// <summary>Fills the start of <paramref name="target"/>; 0 at the end of the file.</summary>
+    /// <summary>
+    /// Fills <paramref name="target"/>, or as much of it as the file has left: an archive hands out a few bytes at a time, and who looks for the end of
+    /// a long record looks at all of it each time. 0 at the end of the file.
+    /// </summary>
     public int Read(Span<byte> target)
     {
         int read;
         try
         {
-            int least = _isStarted ? 1 : Math.Min(target.Length, FileKind.HeadBytes);
-            read = stream.ReadAtLeast(target, least, throwOnEndOfStream: false);
+            read = stream.ReadAtLeast(target, target.Length, throwOnEndOfStream: false);
         }
         catch (Exception failure) when (failure is IOException or InvalidDataException)
         {

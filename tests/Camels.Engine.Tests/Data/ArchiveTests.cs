@@ -30,6 +30,18 @@ public sealed class ArchiveTests : IDisposable
     public void GzipOfSeveralMembersIsOneFile() =>
         Assert.Equal(3, Read("prompt_completion", _folder.WriteFile("d.gz", [.. Gzip(Record + "\n"), .. Gzip($"{Record}\n{Record}")])).Length);
 
+    // A packed stream hands out what it has, at its end byte by byte.
+    [Fact]
+    public void GzipFillsWhatIsAskedFor()
+    {
+        byte[] bytes = new byte[100_000];
+        new Random(1).NextBytes(bytes);
+        DatasetInput input = new() { Dataset = "any", Files = [_folder.WriteFile("d.gz", Gzip(bytes))], Seed = 1 };
+        byte[] buffer = new byte[60_000];
+        int[] read = [.. DataFiles.OpenAll(input).SelectMany(file => new[] { file.Read(buffer), file.Read(buffer), file.Read(buffer) })];
+        Assert.Equal([60_000, 40_000, 0], read);
+    }
+
     // The lengths put the end of the first member before, at and behind the end of a block of 8192 bytes, which is what is read at once.
     [Fact]
     public void GzipThatIsMoreThanMembersIsDamaged()
