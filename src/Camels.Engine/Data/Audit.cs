@@ -42,7 +42,10 @@ public sealed record Audit
         }
 
         errors.AddRange(Sources.Where(source => source.IsBarren).Select(
-            source => string.Create(CultureInfo.InvariantCulture, $"{source.Name}: none of its {source.Records} records gives a conversation")));
+            source => string.Create(
+                CultureInfo.InvariantCulture,
+                $"{source.Name}: none of its {source.Records} records gives a conversation "
+                + $"({source.Empty} empty, {source.OverLongDropped} longer than a row, {source.NotDrawn} not drawn)")));
         if (strict)
         {
             AddStrict(errors, Sources.Sum(source => source.OverLong), "are longer than a row", "longer than a row");

@@ -91,8 +91,8 @@ public sealed record SourceAudit
     /// <summary>Told of what is found later, and only where it leaves a record out, or a part of it.</summary>
     internal Action<RecordPlace, string>? LeftOutLater { get; set; }
 
-    /// <summary>True where it had nothing to choose from: no records, or only such as are unusable or empty.</summary>
-    internal bool IsBarren => Records == Unusable.Values.Sum() + Empty;
+    /// <summary>True where nothing of it was taken, and not because its records were removed for standing elsewhere too.</summary>
+    internal bool IsBarren => Taken == 0 && Removed == 0 && InValidationSources == 0 && Contaminated == 0;
 
     internal void CountUnusable(RecordPlace place, string reason)
     {

@@ -192,13 +192,19 @@ public sealed class DataPreparationTests : IDisposable
     }
 
     [Theory]
-    [InlineData("\n", "messages_2: none of its 0 records gives a conversation")]
-    [InlineData(null, "messages_2: none of its 1 records gives a conversation")]
-    public void ASourceWithoutAConversationIsRefusedBesideAGoodOne(string? text, string message)
+    [InlineData("\n", 0, null, "messages_2: none of its 0 records gives a conversation")]
+    [InlineData("a", 0, null, "messages_2: none of its 1 records gives a conversation (1 empty")]
+    [InlineData("a", 200, null, "messages_2: none of its 1 records gives a conversation (0 empty, 1 longer than a row")]
+    [InlineData("a", 1, 0.1, "messages_2: none of its 1 records gives a conversation (0 empty, 0 longer than a row, 1 not drawn)")]
+    public void ASourceWithoutAConversationIsRefusedBesideAGoodOne(string question, int answer, double? fraction, string message)
     {
         string good = _folder.Write("good.jsonl", Turns("a", "b"));
-        string barren = _folder.Write("barren.jsonl", text ?? Turns("a", ""));
-        PreparationSettings settings = new() { Sources = [new("messages", good), new("messages", barren)], SequenceLength = 100 };
+        string barren = _folder.Write("barren.jsonl", question == "\n" ? question : Turns(question, new string('c', answer)));
+        PreparationSettings settings = new()
+        {
+            Sources = [new("messages", good), new DataSource("messages", barren) { Fraction = fraction }],
+            SequenceLength = 100,
+        };
         Fails(ExitCode.BadInput, () => DataPreparation.Prepare(settings, _tokenizer, Output), "the audit refuses", message);
     }
 
