@@ -10,7 +10,6 @@ internal static class DataFiles
     public const string GzipExtension = ".gz";
     public const string ZipExtension = ".zip";
 
-    private const int DeepestFolder = 8;
     private const int MostEntries = 100_000;
 
     /// <summary>
@@ -22,7 +21,6 @@ internal static class DataFiles
         EnumerationOptions options = new()
         {
             RecurseSubdirectories = true,
-            MaxRecursionDepth = DeepestFolder,
             AttributesToSkip = FileAttributes.Hidden,
             IgnoreInaccessible = false,
         };

@@ -39,6 +39,14 @@ public sealed class ReaderRobustnessTests : IDisposable
     }
 
     [Fact]
+    public void FoldersAreReadHoweverDeepTheyAre()
+    {
+        WriteOne(_folder, "a/b/c/d/e/f/g/h/i/j/k/deep.jsonl");
+        WriteOne(_folder, "a/flat.jsonl");
+        Assert.Equal(2, Read("prompt_completion", _folder["a"]).Length);
+    }
+
+    [Fact]
     public void PreparedDataDoesNotDependOnTheOrderOfAFoldersFiles()
     {
         Dictionary<string, byte[]>? first = null;
