@@ -83,17 +83,26 @@ internal static class DataFiles
         }
     }
 
-    /// <summary>Opens for sequential reading; a missing or unreadable file is exit code 3.</summary>
+    /// <summary>Opens for sequential reading; a missing or unreadable file, and a pipe, is exit code 3.</summary>
     public static FileStream OpenRead(string path)
     {
+        FileStream stream;
         try
         {
-            return new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 0, FileOptions.SequentialScan);
+            stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 0, FileOptions.SequentialScan);
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {
             throw CamelsException.BadInput($"{path}: cannot be opened: {failure.Message}", failure);
         }
+
+        if (!stream.CanSeek)
+        {
+            stream.Dispose();
+            throw CamelsException.BadInput($"{path}: is a pipe, and data is read more than once; give a file.");
+        }
+
+        return stream;
     }
 
     /// <summary>SHA-256 of the file's bytes, lower-case hex.</summary>
@@ -129,7 +138,7 @@ internal static class DataFiles
             stream.Position = 0;
             return head[..read];
         }
-        catch (Exception failure) when (failure is IOException or NotSupportedException)    // a pipe cannot be read twice
+        catch (IOException failure)
         {
             throw CamelsException.BadInput($"{path}: cannot be read: {failure.Message}", failure);
         }

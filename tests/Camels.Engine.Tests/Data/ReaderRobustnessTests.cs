@@ -46,6 +46,16 @@ public sealed class ReaderRobustnessTests : IDisposable
         Assert.Equal(2, Read("prompt_completion", _folder["a"]).Length);
     }
 
+    // Its bytes are gone when they have been hashed; opening it again would wait for another writer.
+    [ToolFact("mkfifo", "--version")]
+    public void APipeIsRefusedBeforeItIsRead()
+    {
+        string pipe = _folder["pipe.jsonl"];
+        Assert.True(Tool.Succeeds("mkfifo", pipe));
+        using FileStream writer = new(pipe, FileMode.Open, FileAccess.ReadWrite);
+        Fails(ExitCode.BadInput, () => DataFiles.OpenRead(pipe).Dispose(), "pipe.jsonl", "is a pipe");
+    }
+
     [Fact]
     public void PreparedDataDoesNotDependOnTheOrderOfAFoldersFiles()
     {
