@@ -138,7 +138,7 @@ internal sealed class GenerateVerb : Verb
             MaximumBatchTokens = arguments.GetValue(_maximumBatchTokens),
         };
         Require(_maximumNewTokens, settings.MaximumNewTokens >= 1, "at least 1");
-        Require(_temperature, settings.Temperature >= 0 && double.IsFinite(settings.Temperature), "0 or more");
+        Require(_temperature, settings.Temperature is >= 0 and <= float.MaxValue, "0 or more, as single precision holds it");
         Require(_topP, settings.TopP is > 0 and <= 1, "above 0, at most 1");
         Require(_topK, settings.TopK >= 0, "0 or more");
         Require(_samples, settings.Samples is >= 1 and <= 1_000_000, "1 to 1000000");

@@ -163,6 +163,7 @@ public class SampleTests
     [Theory]
     [InlineData("cpu", -1.0, 0, 1.0, 0.5f, "temperature")]
     [InlineData("cpu", double.NaN, 0, 1.0, 0.5f, "temperature")]
+    [InlineData("cpu", 1e39, 0, 1.0, 0.5f, "temperature")]
     [InlineData("cpu", 1.0, -1, 1.0, 0.5f, "top-k")]
     [InlineData("cpu", 1.0, 0, 0.0, 0.5f, "top-p")]
     [InlineData("cpu", 1.0, 0, 1.1, 0.5f, "top-p")]

@@ -28,7 +28,7 @@ public static partial class Sample
         uniforms.Require(statistics, [rows]);
         TensorChecks.RequireThat(vocabulary > 0, "the vocabulary is empty");
         TensorChecks.RequireThat(
-            settings.Temperature >= 0 && double.IsFinite(settings.Temperature), "the temperature must be 0 (greedy) or a positive number");
+            settings.Temperature is >= 0 and <= float.MaxValue, "the temperature must be 0 (greedy) or a positive number of single precision");
         TensorChecks.RequireThat(settings.TopK >= 0, "top-k must be 0 (all) or a positive number");
         TensorChecks.RequireThat(settings.TopP is > 0 and <= 1, "top-p must be above 0 and at most 1 (all)");
 
