@@ -9,23 +9,24 @@ namespace Camels.Engine.Layers;
 /// </summary>
 public sealed class RopeTable : IDisposable
 {
-    private readonly DeviceMemory _memory;
+    /// <summary>Numbers computed at a time: contexts of a million tokens have tables of a hundred million.</summary>
+    private const int ElementsAtOnce = 1 << 20;
 
-    /// <param name="stream">Where it is used.</param>
+    private readonly DeviceMemory _memory;
+    private readonly double[] _frequencies;
+
+    /// <summary>Takes the memory; <see cref="Fill(DeviceStream)"/> writes it.</summary>
+    /// <param name="device">Where it is used.</param>
     /// <param name="precision">Its type is the wide type.</param>
     /// <param name="positions">Number of positions, T.</param>
     /// <param name="frequencies">The angle of position 1 for each rotated pair of a head's channels, R/2 of them.</param>
-    public RopeTable(DeviceStream stream, Precision precision, int positions, double[] frequencies)
+    public RopeTable(Device device, Precision precision, int positions, double[] frequencies)
     {
         long bytes = (long)positions * frequencies.Length * precision.Wide.Bytes();
-        _memory = DeviceMemory.Allocate(stream.Device, 2 * bytes);
+        _frequencies = frequencies;
+        _memory = DeviceMemory.Allocate(device, 2 * bytes);
         Cosines = _memory.View(offsetBytes: 0, precision.Wide, positions, frequencies.Length);
         Sines = _memory.View(bytes, precision.Wide, positions, frequencies.Length);
-        if (!Cosines.IsNone)     // on a planning device there is nothing to fill
-        {
-            Fill(stream, Cosines, frequencies, Math.Cos);
-            Fill(stream, Sines, frequencies, Math.Sin);
-        }
     }
 
     /// <summary>Cosines (T, R/2).</summary>
@@ -34,21 +35,39 @@ public sealed class RopeTable : IDisposable
     /// <summary>Sines (T, R/2).</summary>
     public Tensor Sines { get; }
 
+    /// <summary>Bytes on the device.</summary>
+    public long Bytes => _memory.Bytes;
+
+    /// <summary>Writes the table, where there is memory: a planning device has none.</summary>
+    public void Fill(DeviceStream stream)
+    {
+        if (!Cosines.IsNone)
+        {
+            Fill(stream, Cosines, Math.Cos);
+            Fill(stream, Sines, Math.Sin);
+        }
+    }
+
     /// <inheritdoc/>
     public void Dispose() => _memory.Dispose();
 
-    private static void Fill(DeviceStream stream, Tensor table, double[] frequencies, Func<double, double> function)
+    private void Fill(DeviceStream stream, Tensor table, Func<double, double> function)
     {
         (int positions, int pairs) = table.Rank2();
-        double[] values = new double[(long)positions * pairs];
-        for (int t = 0; t < positions; t++)
+        int rowsAtOnce = Math.Min(positions, Math.Max(1, ElementsAtOnce / Math.Max(1, pairs)));
+        double[] values = new double[rowsAtOnce * pairs];
+        for (int first = 0; first < positions; first += rowsAtOnce)
         {
-            for (int i = 0; i < pairs; i++)
+            int start = first;
+            int rows = Math.Min(rowsAtOnce, positions - first);
+            _ = Parallel.For(0, rows, t =>
             {
-                values[((long)t * pairs) + i] = function(t * frequencies[i]);
-            }
+                for (int i = 0; i < pairs; i++)
+                {
+                    values[(t * pairs) + i] = function((start + t) * _frequencies[i]);
+                }
+            });
+            HostNumbers.ToDevice(stream, table.Rows(first, rows), values.AsSpan(0, rows * pairs));
         }
-
-        HostNumbers.ToDevice(stream, table, values);
     }
 }

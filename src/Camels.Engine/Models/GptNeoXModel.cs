@@ -16,7 +16,7 @@ public static class GptNeoXModel
     /// <summary>A model with zeroed weights on <paramref name="device"/>.</summary>
     public static ILanguageModel Create(ModelConfig config, Precision precision, Device device)
     {
-        RopeTable rope = new(device.Stream, precision, config.MaximumPositions, config.RopeFrequencies());
+        RopeTable rope = new(device, precision, config.MaximumPositions, config.RopeFrequencies());
         ParameterUnit ends = new(config.TiedEmbeddings ? "embedding and head" : "embedding", precision);
         List<ParameterUnit> units = [ends];
         Parameter embedding = ends.Add(Embedding, config.VocabularySize, config.HiddenSize);

@@ -16,6 +16,9 @@ public interface ILanguageModel : IDisposable
     /// <summary>All weights, unit by unit.</summary>
     IReadOnlyList<ParameterUnit> Units { get; }
 
+    /// <summary>Bytes of the table of rotations, which grows with the context; 0 where nothing is rotated.</summary>
+    long TableBytes { get; }
+
     /// <summary>
     /// Tokens that can be predicted: the first rows of the vocabulary. A checkpoint may have more rows than its tokenizer has tokens; whoever
     /// knows the tokenizer says so here, and the rows beyond take no part in softmax, loss or sampling.

@@ -54,13 +54,17 @@ public sealed class LanguageModel<TBlock, TSaved> : ILanguageModel
         }
 
         // A host lends more than it has, and ends the program when it is used.
-        long bytes = units.Sum(unit => unit.Bytes);
+        long bytes = units.Sum(unit => unit.Bytes) + TableBytes;
         if (device.IsHost && bytes > device.FreeBytes)
         {
             Dispose();
             throw new InsufficientMemoryException(string.Create(
-                CultureInfo.InvariantCulture, $"the weights take {bytes / 1e9:F2} GB in {precision.Name}, {device.Name} has {device.FreeBytes / 1e9:F2} GB"));
+                CultureInfo.InvariantCulture,
+                $"the weights take {(bytes - TableBytes) / 1e9:F2} GB in {precision.Name} and the rotations of {config.MaximumPositions:N0} positions {TableBytes / 1e9:F2}, "
+                + $"{device.Name} has {device.FreeBytes / 1e9:F2} GB"));
         }
+
+        rope?.Fill(device.Stream);
     }
 
     /// <inheritdoc/>
@@ -71,6 +75,9 @@ public sealed class LanguageModel<TBlock, TSaved> : ILanguageModel
 
     /// <inheritdoc/>
     public IReadOnlyList<ParameterUnit> Units { get; }
+
+    /// <inheritdoc/>
+    public long TableBytes => _rope?.Bytes ?? 0;
 
     /// <inheritdoc/>
     public int PredictedTokens

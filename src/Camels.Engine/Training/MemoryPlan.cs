@@ -28,6 +28,9 @@ public sealed record MemoryPlan(long ParameterBytes, long ActivationBytes, long 
     /// <summary>Of <see cref="ParameterBytes"/>, what accumulated gradients take.</summary>
     public long GradientBytes { get; init; }
 
+    /// <summary>The table of rotations, one row for each position of the model's context.</summary>
+    public long TableBytes { get; init; }
+
     /// <summary>Of <see cref="ActivationBytes"/>, the loss head's workspace: logits of as many tokens as fit into it at a time.</summary>
     public long HeadBytes { get; init; }
 
@@ -35,7 +38,7 @@ public sealed record MemoryPlan(long ParameterBytes, long ActivationBytes, long 
     public long TrainedParameters { get; init; }
 
     /// <summary>Everything.</summary>
-    public long TotalBytes => ParameterBytes + ActivationBytes + BatchBytes;
+    public long TotalBytes => ParameterBytes + TableBytes + ActivationBytes + BatchBytes;
 
     /// <summary>What its parts are, in GB.</summary>
     public string Describe() => string.Create(
@@ -48,10 +51,9 @@ public sealed record MemoryPlan(long ParameterBytes, long ActivationBytes, long 
     public static MemoryPlan ForTraining(ModelConfig config, Precision precision, TrainerSettings settings, int longestRow, int mostTrainedInARow)
     {
         settings.Check();
-        int rows = settings.RowsAtOnce;
         return ForTraining(
-            config, precision, checked(rows * longestRow), checked(rows * mostTrainedInARow), settings.LanesAtOnce, settings.Calls, settings.Recompute,
-            settings.Training);
+            config, precision, settings.TokensAtOnce(longestRow), settings.TokensAtOnce(mostTrainedInARow), settings.LanesAtOnce, settings.Calls,
+            settings.Recompute, settings.Training);
     }
 
     /// <summary>Plans passes of at most this many tokens, trained tokens and lanes.</summary>
@@ -84,6 +86,7 @@ public sealed record MemoryPlan(long ParameterBytes, long ActivationBytes, long 
             MasterBytes = model.Units.Sum(u => u.MasterBytes),
             MomentBytes = model.Units.Sum(u => u.MomentBytes),
             GradientBytes = model.Units.Sum(u => u.GradientBytes) + sharedBytes,
+            TableBytes = model.TableBytes,
             HeadBytes = LossHead.WorkspaceElements(trainedTokens, config.EmbeddingWidth, config.VocabularySize) * precision.Wide.Bytes(),
             TrainedParameters = trained.Sum(p => p.Elements),
         };

@@ -72,10 +72,10 @@ public sealed class Trainer : IDisposable
         _lanesPerCall = settings.LanesAtOnce;
         settings.Check();
         int longest = Math.Max(rows.LongestRow, validation?.LongestRow ?? 0);
-        int tokens = checked(settings.RowsAtOnce * longest);
+        int tokens = settings.TokensAtOnce(longest);
         Plan = MemoryPlan.ForTraining(
             model.Config, model.Precision, settings, longest, Math.Max(rows.MostTrainedInARow, validation?.MostTrainedInARow ?? 0));
-        Plan.RequireRoom(device, alreadyTakenBytes: model.Units.Sum(u => u.Bytes));
+        Plan.RequireRoom(device, alreadyTakenBytes: model.Units.Sum(u => u.Bytes) + model.TableBytes);
         _sharedGradients = TrainingMemory.Allocate(model, device, settings.Training, settings.Calls);
         CopyWeightsToMasters(model, device.Stream);
         LossScale = model.Precision.NeedsLossScale ? new LossScale(settings.Training.LossScale) : null;

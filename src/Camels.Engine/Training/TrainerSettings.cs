@@ -11,6 +11,9 @@ namespace Camels.Engine.Training;
 /// <param name="Recompute">Whether the backward computes each block's activations again.</param>
 public sealed record TrainerSettings(TrainingRecipe Training, int Lanes, int LanesPerCall, long Steps, bool Recompute = false)
 {
+    /// <summary>The most tokens of a call: operators number them in 32 bits, and tables on the host are as long.</summary>
+    public const int MostTokensAtOnce = 1 << 26;
+
     /// <summary>The settings of a run of so many steps.</summary>
     public static TrainerSettings Of(Recipe recipe, long steps) => new(
         recipe.Data.Compatibility == Compatibility.OpenInstruct2023 ? recipe.Training with { LossReduction = LossReduction.MicroBatchMean } : recipe.Training,
@@ -24,6 +27,14 @@ public sealed record TrainerSettings(TrainingRecipe Training, int Lanes, int Lan
 
     /// <summary>The most rows of a call.</summary>
     public int RowsAtOnce => Math.Min(LanesAtOnce, Training.BatchSize);
+
+    /// <summary>Tokens of a call whose rows have so many.</summary>
+    /// <exception cref="CamelsException">More than <see cref="MostTokensAtOnce"/>: exit code 2.</exception>
+    public int TokensAtOnce(int tokensOfARow) => (long)RowsAtOnce * tokensOfARow <= MostTokensAtOnce
+        ? RowsAtOnce * tokensOfARow
+        : throw CamelsException.Usage(
+            $"{RowsAtOnce} rows of {tokensOfARow} tokens are computed at once, and {MostTokensAtOnce:N0} tokens are the most: lower data.sequence_length or "
+            + "sharding.lanes_per_call");
 
     /// <summary>Refuses what cannot be run together.</summary>
     /// <exception cref="CamelsException">The keys and what would be accepted: exit code 2.</exception>

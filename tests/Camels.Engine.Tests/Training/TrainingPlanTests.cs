@@ -33,6 +33,18 @@ public class TrainingPlanTests
     }
 
     [Theory]
+    [InlineData(8, 1 << 24)]
+    [InlineData(1024, 1 << 22)]
+    public void More_tokens_at_once_than_can_be_numbered_are_refused(int lanes, int tokens)
+    {
+        Recipe recipe = Parse("model={path: m}", "training.batch_size=1024", $"sharding.lanes={lanes}");
+        ModelConfig config = TinyModels.Config("opt");
+        CamelsException refused = Assert.Throws<CamelsException>(() => TrainingPlan.Of(recipe, config, tokens, tokens));
+        Assert.Equal(ExitCode.Usage, refused.Code);
+        Assert.Contains("lower data.sequence_length or sharding.lanes_per_call", refused.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
     [InlineData("llama", "65b")]
     [InlineData("opt", "66b")]
     [InlineData("pythia", "12b")]
