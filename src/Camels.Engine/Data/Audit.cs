@@ -63,6 +63,26 @@ public sealed record Audit
         }
     }
 
+    /// <summary>How many of the records that were read are not there, and why, in a line; null where all are.</summary>
+    public string? DescribeMissing()
+    {
+        (long Count, string Why)[] missing =
+        [
+            (Sources.Sum(source => source.OverLongDropped), "longer than a row"),
+            (Sources.Sum(source => source.Unusable.Values.Sum()), "unusable"),
+            (Sources.Sum(source => source.Empty), "with an empty answer"),
+            (Sources.Sum(source => source.Removed), "duplicates"),
+            (Sources.Sum(source => source.NotDrawn), "not drawn"),
+            (Sources.Sum(source => source.InValidationSources), "in the validation sources"),
+            (Contamination?.Removed ?? 0, "giving evaluation items away"),
+        ];
+        string[] reasons = [.. missing.Where(part => part.Count > 0)
+            .Select(part => string.Create(CultureInfo.InvariantCulture, $"{part.Count:N0} {part.Why}"))];
+        return reasons.Length == 0 ? null : string.Create(
+            CultureInfo.InvariantCulture,
+            $"{missing.Sum(part => part.Count):N0} of {Sources.Sum(source => source.Records):N0} records are left out: {string.Join(", ", reasons)}");
+    }
+
     internal void Write(string folder) => DataFiles.Write(Path.Combine(folder, FileName), JsonText.Of(this));
 
     internal static Audit Read(string folder)

@@ -222,6 +222,10 @@ public sealed class FinetuneRun(Recipe recipe, Device device, bool resume, IRunW
         watcher.Note(
             $"{data.Train.Rows:N0} rows of up to {data.Train.LongestRow} tokens, {data.Train.TrainedTokens:N0} of {data.Train.Tokens:N0} tokens trained; "
             + $"{steps:N0} steps of {recipe.Training.BatchSize} rows; {trainer.Plan.TotalBytes / 1e6:N0} MB planned");
+        if (data.Audit.DescribeMissing() is string missing)
+        {
+            watcher.Note($"{missing}; see audit.json");
+        }
 
         if (start.Config.Dropout.Hidden > 0)
         {

@@ -364,6 +364,17 @@ public sealed partial class FinetuneRunTests : IDisposable
     }
 
     [Fact]
+    public void A_run_says_what_of_its_data_is_left_out()
+    {
+        const string Record = """{"messages":[{"role":"user","content":"say"},{"role":"assistant","content":"#"}]}""";
+        string[] answers = ["", new string('a', 65), new string('b', 65)];
+        File.AppendAllLines(Path.Combine(_folder, "data.jsonl"), answers.Select(answer => Record.Replace("#", answer, StringComparison.Ordinal)));
+        CountingWatcher watcher = new(stopAfter: 1);
+        _ = Run(RecipeFor("missing", steps: 1), resume: false, watcher, Device.OpenCpu(threads: 2));
+        Assert.Contains("3 of 63 records are left out: 2 longer than a row, 1 with an empty answer; see audit.json", watcher.Notes);
+    }
+
+    [Fact]
     public void A_tokenizer_larger_than_the_model_is_refused()
     {
         WriteModel(Path.Combine(_folder, "small"), Llama(vocabulary: 259));
