@@ -69,6 +69,8 @@ public sealed class JsonRecordsTests : IDisposable
     [InlineData("""{"messages": "hi"}""", "column \"messages\" is text, expected an array")]
     [InlineData("""{"message": []}""", "column \"messages\" is missing, expected an array")]
     [InlineData("""{"messages": [{"role": "user", "content": "a"}, "b"]}""", "column \"messages[1]\" is text, expected an object")]
+    [InlineData("""{"messages": [{"role": "assistant", "content": "a", "weight": 0}]}""", "column \"messages[0].weight\" is not 1, and every answer is trained")]
+    [InlineData("""{"messages": [{"role": "assistant", "content": "a", "weight": "1"}]}""", "column \"messages[0].weight\" is not 1, and every answer is trained")]
     [InlineData("""{"messages": [{"role": "human", "content": "a"}]}""", "column \"messages[0].role\" is \"human\", expected system, user")]
     [InlineData("""{"messages": [{"role": "user"}]}""", "column \"messages[0].content\" is missing")]
     public void NestedColumnsAreNamed(string text, string what) =>
