@@ -12,7 +12,8 @@ public class CpuPathTests
     public void The_path_follows_the_switches_of_the_runtime()
     {
         bool hardware = Environment.GetEnvironmentVariable("DOTNET_EnableHWIntrinsic") != "0";
-        bool avx2 = hardware && Environment.GetEnvironmentVariable("DOTNET_EnableAVX2") != "0";
+        bool usual = Environment.GetEnvironmentVariable("DOTNET_PreferredVectorBitWidth") is null;
+        bool avx2 = hardware && usual && Environment.GetEnvironmentVariable("DOTNET_EnableAVX2") != "0";
         bool avx512 = avx2 && Environment.GetEnvironmentVariable("DOTNET_EnableAVX512") != "0";
         if (!avx512)
         {
@@ -28,6 +29,10 @@ public class CpuPathTests
         {
             Assert.Equal("scalar", CpuPath.Name);
             Assert.False(Vector128.IsHardwareAccelerated);
+        }
+        else if (!usual)
+        {
+            Assert.Equal("vector", CpuPath.Name);
         }
         else if (avx512 && Avx512F.IsSupported)
         {
