@@ -26,7 +26,7 @@ public sealed class PlanVerbTests
         JsonElement memory = plan.GetProperty("memory");
         Assert.Equal(
             memory.GetProperty("total_bytes").GetInt64(),
-            new[] { "weight_bytes", "master_bytes", "moment_bytes", "gradient_bytes", "activation_bytes", "batch_bytes" }.Sum(name => memory.GetProperty(name).GetInt64()));
+            new[] { "weight_bytes", "master_bytes", "moment_bytes", "gradient_bytes", "table_bytes", "activation_bytes", "batch_bytes" }.Sum(name => memory.GetProperty(name).GetInt64()));
 
         // 2 · 80 blocks · 8192 channels · 2 bytes for each of generate's 16,384 tokens.
         Assert.Equal(2L * 80 * 8192 * 2 * 16384, plan.GetProperty("generation").GetProperty("cache_bytes").GetInt64());
