@@ -206,7 +206,8 @@ internal ref struct PickleReader
         Push((import.Name, values) switch
         {
             (OrderedDict, []) => new Items(isDictionary: true),
-            (RebuildTensor, [PickledStorage storage, long first, object?[] shape, object?[] strides, ..]) => TensorOf(storage, first, shape, strides),
+            (RebuildTensor, [PickledStorage storage, long first, object?[] shape, object?[] strides, _, _]) => TensorOf(storage, first, shape, strides),
+            (RebuildTensor, [_, _, _, _, _, _, _]) => throw Broken("a tensor is a view that is still to be negated; save the model's tensors with .resolve_neg()"),
             (RebuildParameter, [PickledTensor tensor, ..]) => tensor,
             _ => throw Broken($"it calls {import.Name.Replace(' ', '.')} with other arguments than torch.save writes"),
         });

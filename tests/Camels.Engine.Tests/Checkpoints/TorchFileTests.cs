@@ -118,9 +118,7 @@ public class TorchFileTests
     [InlineData("K\u0000\u008a\b\u00ff\u00ff\u00ff\u00ff\u00ff\u00ff\u00ff\u007f\u008a\b\u00ff\u00ff\u00ff\u00ff\u00ff\u00ff\u00ff\u007f\u0086K\u0003K\u0001\u0086", "not inside its storage")]
     public void TensorsLieInTheirStorages(string offsetShapeStrides, string? reason)
     {
-        string pickle = "\u0080\u0002}X\u0001\0\0\0wctorch._utils\n_rebuild_tensor_v2\n((X\a\0\0\0storagectorch\nFloatStorage\n"
-            + "X\u000e\0\0\094000000000001X\u0003\0\0\0cpuK\ftQ" + offsetShapeStrides + "\u0089}tRs.";
-        byte[] file = Zip(Encoding.Latin1.GetBytes(pickle));
+        byte[] file = Zip(Pickle(offsetShapeStrides));
         if (reason is null)
         {
             using TemporaryFolder folder = new();
@@ -131,6 +129,11 @@ public class TorchFileTests
 
         Assert.Contains(reason, Refusal(file).Message, StringComparison.Ordinal);
     }
+
+    // PyTorch 2 notes {"neg": True} beside a view whose numbers have the other sign in the file.
+    [Fact]
+    public void AViewThatIsStillToBeNegatedIsRefused() => Assert.Contains(
+        "still to be negated", Refusal(Zip(Pickle("K\0K\u0002K\u0003\u0086K\u0003K\u0001\u0086", metadata: "}X\u0003\0\0\0neg\u0088s"))).Message, StringComparison.Ordinal);
 
     [Fact]
     public void CompressedAndIncompleteArchivesAreRefused()
@@ -210,4 +213,9 @@ public class TorchFileTests
 
         return stream.ToArray();
     }
+
+    // One tensor of a storage of 12 singles.
+    private static byte[] Pickle(string offsetShapeStrides, string metadata = "") => Encoding.Latin1.GetBytes(
+        "\u0080\u0002}X\u0001\0\0\0wctorch._utils\n_rebuild_tensor_v2\n((X\a\0\0\0storagectorch\nFloatStorage\n"
+        + "X\u000e\0\0\094000000000001X\u0003\0\0\0cpuK\ftQ" + offsetShapeStrides + "\u0089}" + metadata + "tRs.");
 }
